@@ -1,0 +1,272 @@
+"""The tables, as SQLAlchemy Core metadata; the one description that migrations are checked against.
+
+Rules
+- Instants are microseconds since 1970 UTC in a BIGINT: the same bytes and the same order on SQLite and PostgreSQL.
+- The queue is data: `alarms` says when a contact is due, `deliveries.next_at` when a message is.
+- A row that records what happened (moves, refusals, decisions, events) is never rewritten to say something else.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.engine import Dialect
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def to_micros(at: datetime) -> int:
+    """Return microseconds since 1970 UTC."""
+    return (at - EPOCH) // _MICROSECOND
+
+
+def from_micros(value: int) -> datetime:
+    """Return the aware UTC instant of `value` microseconds since 1970."""
+    return EPOCH + timedelta(microseconds=value)
+
+
+class Instant(sa.types.TypeDecorator[datetime]):
+    """An aware UTC datetime kept as BIGINT microseconds."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        return None if value is None else (value - EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        return None if value is None else EPOCH + timedelta(microseconds=value)
+
+
+Json = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
+Key = sa.String(80)
+Word = sa.String(64)
+
+metadata = sa.MetaData()
+
+contacts = sa.Table(
+    "contacts", metadata,
+    sa.Column("id", sa.String(200), primary_key=True),
+    sa.Column("attributes", Json, nullable=False),
+    sa.Column("consents", sa.Text, nullable=False, server_default=""),  # words of model.Contact.consents
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("updated_at", Instant, nullable=False),
+)  # fmt: skip
+
+addresses = sa.Table(
+    "addresses", metadata,
+    sa.Column("contact_id", sa.String(200), primary_key=True),
+    sa.Column("channel", Word, primary_key=True),
+    sa.Column("address", sa.Text, primary_key=True),  # a mailbox, or a push subscription as JSON
+    sa.Column("suppressed", Word),  # why it must not be used: hard, complaint, gone
+    sa.Column("added_at", Instant, nullable=False),
+)  # fmt: skip
+sa.Index("addresses_by_address", addresses.c.channel, addresses.c.address)
+
+suppressions = sa.Table(
+    "suppressions", metadata,
+    sa.Column("digest", Key, primary_key=True),  # keyed hash of the normalised address: outlives the contact
+    sa.Column("channel", Word, primary_key=True),
+    sa.Column("reason", Word, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+)  # fmt: skip
+
+consents = sa.Table(
+    "consents", metadata,  # the ledger; contacts.consents is its sum, written in the same transaction
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    sa.Column("contact_id", sa.String(200), nullable=False),
+    sa.Column("topic", Word, nullable=False),  # "" = every topic
+    sa.Column("channel", Word, nullable=False),  # "" = every channel
+    sa.Column("granted", sa.Boolean, nullable=False),
+    sa.Column("source", sa.String(200), nullable=False),
+    sa.Column("at", Instant, nullable=False),
+)  # fmt: skip
+sa.Index("consents_of_contact", consents.c.contact_id)
+
+events = sa.Table(
+    "events", metadata,
+    sa.Column("id", sa.String(200), primary_key=True),
+    sa.Column("contact_id", sa.String(200), nullable=False),
+    sa.Column("name", Word, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("received_at", Instant, nullable=False),
+    sa.Column("data", Json, nullable=False),
+    sa.Column("source", Word, nullable=False),
+    sa.Column("fresh", sa.Boolean, nullable=False),  # until a committed walk has seen it
+    sa.Column("starts", sa.Boolean, nullable=False),
+)  # fmt: skip
+sa.Index("events_of_contact", events.c.contact_id, events.c.name, events.c.at)
+sa.Index("events_fresh", events.c.contact_id, sqlite_where=events.c.fresh, postgresql_where=events.c.fresh)
+
+alarms = sa.Table(
+    "alarms", metadata,
+    sa.Column("contact_id", sa.String(200), primary_key=True),
+    sa.Column("due_at", Instant, nullable=False),
+)  # fmt: skip
+sa.Index("alarms_due", alarms.c.due_at)
+
+enrollments = sa.Table(
+    "enrollments", metadata,
+    sa.Column("id", Key, primary_key=True),
+    sa.Column("contact_id", sa.String(200), nullable=False),
+    sa.Column("journey", Word, nullable=False),
+    sa.Column("version", Word, nullable=False),
+    sa.Column("state", sa.String(130), nullable=False),
+    sa.Column("group", Word, nullable=False),
+    sa.Column("status", Word, nullable=False),
+    sa.Column("phase", Word, nullable=False),
+    sa.Column("entered_at", Instant, nullable=False),
+    sa.Column("state_at", Instant, nullable=False),
+    sa.Column("due_at", Instant),
+    sa.Column("held_since", Instant),
+    sa.Column("left_at", Instant),
+    sa.Column("goal_at", Instant),
+    sa.Column("reason", sa.Text),
+    sa.Column("trigger", sa.String(200), nullable=False),
+    sa.Column("cause", sa.String(200), nullable=False),
+    sa.Column("steps", sa.Integer, nullable=False),
+    sa.Column("visits", Json, nullable=False),
+    sa.Column("entry", Json, nullable=False),
+    sa.Column("values", Json, nullable=False),
+)  # fmt: skip
+sa.Index("enrollments_of_contact", enrollments.c.contact_id)
+sa.Index("enrollments_in_journey", enrollments.c.journey, enrollments.c.status, enrollments.c.state)
+
+moves = sa.Table(
+    "moves", metadata,
+    sa.Column("enrollment_id", Key, primary_key=True),
+    sa.Column("n", sa.Integer, primary_key=True),
+    sa.Column("source", sa.String(130), nullable=False),
+    sa.Column("target", sa.String(130), nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sqlite_with_rowid=False,
+)  # fmt: skip
+
+refusals = sa.Table(
+    "refusals", metadata,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    sa.Column("key", Key, nullable=False),  # the send key that was refused or held
+    sa.Column("contact_id", sa.String(200), nullable=False),
+    sa.Column("journey", Word, nullable=False),
+    sa.Column("state", sa.String(130), nullable=False),
+    sa.Column("message", sa.String(200), nullable=False),
+    sa.Column("rule", Word, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("until", Instant),
+)  # fmt: skip
+sa.Index("refusals_of_contact", refusals.c.contact_id, refusals.c.at)
+
+decisions = sa.Table(
+    "decisions", metadata,
+    sa.Column("key", Key, primary_key=True),
+    sa.Column("contact_id", sa.String(200), nullable=False),
+    sa.Column("journey", Word, nullable=False),
+    sa.Column("version", Word, nullable=False),
+    sa.Column("state", sa.String(130), nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("group", Word, nullable=False),
+    sa.Column("arms", Json, nullable=False),
+    sa.Column("chances", Json, nullable=False),
+    sa.Column("arm", sa.String(200), nullable=False),
+    sa.Column("propensity", sa.Float, nullable=False),
+    sa.Column("u", sa.Float, nullable=False),
+    sa.Column("policy", sa.String(80), nullable=False),
+    sa.Column("features", sa.Text, nullable=False),
+    sa.Column("cost", sa.Float, nullable=False),
+    sa.Column("starts_at", Instant, nullable=False),  # of the reward window: handed over, else decided
+    sa.Column("closes_at", Instant, nullable=False),
+    sa.Column("status", Word, nullable=False),  # pending (its delivery is on the way), open, closed, void
+    sa.Column("touched", sa.Boolean, nullable=False),  # something changed since the learner last looked
+    sa.Column("reward", sa.Float),  # known so far
+    sa.Column("learned", sa.Float),  # what the learner was last told; None = nothing yet
+)  # fmt: skip
+sa.Index("decisions_of_contact", decisions.c.contact_id, decisions.c.status)
+sa.Index("decisions_touched", decisions.c.key, sqlite_where=decisions.c.touched, postgresql_where=decisions.c.touched)
+sa.Index("decisions_closing", decisions.c.status, decisions.c.closes_at)
+sa.Index("decisions_at_point", decisions.c.journey, decisions.c.state, decisions.c.at)
+
+deliveries = sa.Table(
+    "deliveries", metadata,
+    sa.Column("key", Key, primary_key=True),
+    sa.Column("contact_id", sa.String(200), nullable=False),
+    sa.Column("journey", Word, nullable=False),
+    sa.Column("state", sa.String(130), nullable=False),
+    sa.Column("message", sa.String(200), nullable=False),
+    sa.Column("channel", Word, nullable=False),
+    sa.Column("topic", Word, nullable=False),
+    sa.Column("transactional", sa.Boolean, nullable=False),
+    sa.Column("counted", sa.Boolean, nullable=False),  # false: transactional and caps do not count those
+    sa.Column("decided", sa.Boolean, nullable=False),
+    sa.Column("request", Json, nullable=False),  # from, reply_to, vars, entry, journey values; a webhook's body
+    sa.Column("status", Word, nullable=False),  # the words of reliability.md 2.1
+    sa.Column("kind", Word, nullable=False, server_default=""),  # Receipt.kind
+    sa.Column("detail", sa.Text, nullable=False, server_default=""),
+    sa.Column("queued_at", Instant, nullable=False),
+    sa.Column("due_at", Instant, nullable=False),
+    sa.Column("next_at", Instant),  # when to claim it; None once it has ended
+    sa.Column("expires_at", Instant),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("owner", sa.String(80)),
+    sa.Column("fence", sa.Integer, nullable=False),
+    sa.Column("lease_until", Instant),
+    sa.Column("sent_at", Instant),
+    sa.Column("address", sa.Text),
+    sa.Column("provider_id", sa.Text),
+    sa.Column("template", sa.String(40)),  # template version that was rendered
+    sa.Column("links", Json),  # this person's destinations, where the template does not fix them
+)  # fmt: skip
+sa.Index("deliveries_of_contact", deliveries.c.contact_id, deliveries.c.queued_at)
+sa.Index(
+    "deliveries_due", deliveries.c.next_at,
+    sqlite_where=deliveries.c.next_at.is_not(None), postgresql_where=deliveries.c.next_at.is_not(None),
+)  # fmt: skip
+sa.Index("deliveries_by_message", deliveries.c.message, deliveries.c.sent_at)
+
+templates = sa.Table(
+    "templates", metadata,  # link targets by template version: a click is looked up, never trusted
+    sa.Column("version", sa.String(40), primary_key=True),
+    sa.Column("message", sa.String(200), nullable=False),
+    sa.Column("links", Json, nullable=False),  # [url or null], in the order of their numbers
+    sa.Column("at", Instant, nullable=False),
+)  # fmt: skip
+
+policies = sa.Table(
+    "policies", metadata,
+    sa.Column("point", sa.String(200), primary_key=True),  # "journey.state"
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("kind", Word, nullable=False),
+    sa.Column("model", sa.LargeBinary, nullable=False),
+    sa.Column("digest", Key, nullable=False),  # sha256 of model and settings: a foreign model is refused
+    sa.Column("settings", Json, nullable=False),
+    sa.Column("learned", sa.Integer, nullable=False),  # decisions it has learned from
+    sa.Column("made_at", Instant, nullable=False),
+)  # fmt: skip
+
+deployments = sa.Table(
+    "deployments", metadata,
+    sa.Column("journey", Word, primary_key=True),
+    sa.Column("version", Word, primary_key=True),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("live", sa.Boolean, nullable=False),
+)  # fmt: skip
+
+schedules = sa.Table(
+    "schedules", metadata,
+    sa.Column("journey", Word, primary_key=True),
+    sa.Column("next_at", Instant, nullable=False),
+)  # fmt: skip
+
+audit = sa.Table(
+    "audit", metadata,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("what", Word, nullable=False),
+    sa.Column("detail", Json, nullable=False),
+)  # fmt: skip

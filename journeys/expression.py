@@ -1,0 +1,59 @@
+"""Conditions and values: "no app_opened within 5d" -> a typed tree with positions; never eval."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, tzinfo
+from typing import Any, Protocol
+
+from journeys.place import Place
+
+
+class Happening(Protocol):
+    """What the expressions need of an event."""
+
+    @property
+    def at(self) -> datetime: ...
+    @property
+    def data(self) -> Mapping[str, Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Everything an expression may look at. `now` is aware UTC; `now.hour` and friends are read in `zone`.
+
+    `history` holds, per event name, the contact's events oldest first, none later than `now`.
+    """
+
+    now: datetime
+    zone: tzinfo
+    contact: Mapping[str, Any] = field(default_factory=dict)
+    entry: Mapping[str, Any] = field(default_factory=dict)
+    event: Mapping[str, Any] = field(default_factory=dict)
+    journey: Mapping[str, Any] = field(default_factory=dict)
+    vars: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
+    history: Mapping[str, Sequence[Happening]] = field(default_factory=dict)
+    entry_at: datetime | None = None
+    state_at: datetime | None = None
+    segments: Mapping[str, Expression] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A parsed, type-checked, compiled expression."""
+
+    source: str
+    place: Place
+    type: str  # "flag" | "number" | "text" | "date" | "time" | "duration" | "list" | "any"
+    needs: Mapping[str, timedelta | None]  # event name -> how far back it looks; None = for ever
+    segments: frozenset[str]  # segments it asks for (their own needs are theirs)
+
+    def value(self, scope: Scope) -> Any:
+        """Return the value, None where something it reads is missing."""
+        raise NotImplementedError
+
+    def holds(self, scope: Scope) -> bool:
+        """Return whether the condition is true; missing values make comparisons false."""
+        return self.value(scope) is True
