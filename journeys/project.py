@@ -45,7 +45,8 @@ class Data:
 @dataclass(frozen=True, slots=True)
 class Project:
     """sojourn.yaml with ${VAR} filled in and defaults applied. `channels` holds each channel's settings as
-    plain values; the channel itself knows what they mean."""
+    plain values; the channel itself knows what they mean.
+    """
 
     root: Path
     name: str

@@ -19,7 +19,8 @@ Phase = Literal["ready", "waiting", "holding"]
 @dataclass(frozen=True, slots=True)
 class Contact:
     """A person. `addresses` maps a channel to the address to use; `consents` holds topics ("promo") less
-    channel opt-outs ("-push" or "promo-push"); `suppressed` names channels whose address must not be used."""
+    channel opt-outs ("-push" or "promo-push"); `suppressed` names channels whose address must not be used.
+    """
 
     id: str
     attributes: Mapping[str, Any] = field(default_factory=dict)
@@ -198,7 +199,8 @@ class Webhook:
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """Why a message may not leave: `until` is set when it is only held. `rule` is the gate's word
-    (no_consent, suppressed, unreachable, late, quiet_hours, capped, duplicate, stopped, condition)."""
+    (no_consent, suppressed, unreachable, late, quiet_hours, capped, duplicate, stopped, condition).
+    """
 
     rule: str
     detail: str
