@@ -253,3 +253,21 @@ class Refuse:
 Verdict = Eligible | Hold | Refuse
 
 Journeys = Mapping[str, Journey]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A decision whose reward may have changed, with what its contact did in the window so far.
+
+    `learned` is the reward the learner was last told (None: nothing yet); `void` when its message failed.
+    """
+
+    decision: Decision
+    journey: str
+    contact_id: str
+    starts_at: datetime
+    closes_at: datetime
+    learned: float | None
+    events: tuple[Event, ...]
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    entry: Mapping[str, Any] = field(default_factory=dict)
