@@ -231,6 +231,9 @@ class State:
     max_visits: int = 10
     vars: Mapping[str, Any] = field(default_factory=dict)  # fragment parameters, seen by expressions as params.x
     falls_off: bool = False  # `then` is EXIT only because this is the last state: the reason is "completed"
+    # Where the value of a clause stands, by its dotted path in the file: "at", "then", "choose.reward.within";
+    # a path that is missing was not written. Keys of `score` stand for themselves ("choose.reward.score.opened").
+    places: Mapping[str, Place] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +311,8 @@ class Journey:
     owner: str | None = None
     tags: tuple[str, ...] = ()
     cyclic: frozenset[str] = frozenset()  # states that can be visited more than once in a run
+    # Where the top-level values stand: "journey", "reenter", "enter.event", "holdout"; missing = not written.
+    places: Mapping[str, Place] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def choices(self) -> tuple[tuple[str, Choose], ...]:

@@ -38,7 +38,8 @@ class Problem:
     end_col: int  # exclusive; the carets stand under [col, end_col)
     says: str
     label: str = ""  # printed behind the carets
-    helps: tuple[str, ...] = ()
+    helps: tuple[str, ...] = ()  # "\n" goes on below the first line; one that starts with "fix: " is printed as such
     notes: tuple[str, ...] = ()
     others: tuple[Label, ...] = ()
     fix: tuple[Edit, ...] = ()  # safe edits; [*] when there are any
+    notes_first: bool = False  # print the notes before the helps
