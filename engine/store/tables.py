@@ -100,7 +100,8 @@ events = sa.Table(
     sa.Column("starts", sa.Boolean, nullable=False),
 )  # fmt: skip
 sa.Index("events_of_contact", events.c.contact_id, events.c.name, events.c.at)
-sa.Index("events_fresh", events.c.contact_id, sqlite_where=events.c.fresh, postgresql_where=events.c.fresh)
+# "fresh = 1" because that is how a condition on the column reads on SQLite, which compares texts to use the index
+sa.Index("events_fresh", events.c.contact_id, sqlite_where=sa.text("fresh = 1"), postgresql_where=events.c.fresh)
 
 alarms = sa.Table(
     "alarms", metadata,
@@ -187,7 +188,9 @@ decisions = sa.Table(
     sa.Column("learned", sa.Float),  # what the learner was last told; None = nothing yet
 )  # fmt: skip
 sa.Index("decisions_of_contact", decisions.c.contact_id, decisions.c.status)
-sa.Index("decisions_touched", decisions.c.key, sqlite_where=decisions.c.touched, postgresql_where=decisions.c.touched)
+sa.Index(
+    "decisions_touched", decisions.c.key, sqlite_where=sa.text("touched = 1"), postgresql_where=decisions.c.touched
+)
 sa.Index("decisions_closing", decisions.c.status, decisions.c.closes_at)
 sa.Index("decisions_at_point", decisions.c.journey, decisions.c.state, decisions.c.at)
 
@@ -209,13 +212,13 @@ deliveries = sa.Table(
     sa.Column("detail", sa.Text, nullable=False, server_default=""),
     sa.Column("queued_at", Instant, nullable=False),
     sa.Column("due_at", Instant, nullable=False),
-    sa.Column("next_at", Instant),  # when to claim it; None once it has ended
+    sa.Column("next_at", Instant),  # when to claim it; None while it is claimed and once it has ended
     sa.Column("expires_at", Instant),
     sa.Column("attempt", sa.Integer, nullable=False),
     sa.Column("owner", sa.String(80)),
     sa.Column("fence", sa.Integer, nullable=False),
-    sa.Column("lease_until", Instant),
-    sa.Column("sent_at", Instant),
+    sa.Column("lease_until", Instant),  # of claimed and sending rows; None otherwise
+    sa.Column("sent_at", Instant),  # handed over; while sending or unknown: when it went out of our hands
     sa.Column("address", sa.Text),
     sa.Column("provider_id", sa.Text),
     sa.Column("template", sa.String(40)),  # template version that was rendered
@@ -223,8 +226,12 @@ deliveries = sa.Table(
 )  # fmt: skip
 sa.Index("deliveries_of_contact", deliveries.c.contact_id, deliveries.c.queued_at)
 sa.Index(
-    "deliveries_due", deliveries.c.next_at,
+    "deliveries_due", deliveries.c.channel, deliveries.c.transactional, deliveries.c.next_at,
     sqlite_where=deliveries.c.next_at.is_not(None), postgresql_where=deliveries.c.next_at.is_not(None),
+)  # fmt: skip
+sa.Index(
+    "deliveries_leased", deliveries.c.lease_until,
+    sqlite_where=deliveries.c.lease_until.is_not(None), postgresql_where=deliveries.c.lease_until.is_not(None),
 )  # fmt: skip
 sa.Index("deliveries_by_message", deliveries.c.message, deliveries.c.sent_at)
 

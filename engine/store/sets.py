@@ -1,0 +1,70 @@
+"""SQL that takes a whole set of values in one statement, the same Core code on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Self
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.sql.operators import OperatorType
+from sqlalchemy.types import TypeEngine
+
+Upsert = sqlite.Insert | postgresql.Insert
+
+
+class _Texts(sa.types.TypeDecorator[Sequence[str]]):
+    """A set of texts in one bound value: a JSON array on SQLite, an array on PostgreSQL."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        texts: TypeEngine[Any] = postgresql.ARRAY(sa.Text) if dialect.name == "postgresql" else sa.Text()
+        return dialect.type_descriptor(texts)
+
+    def process_bind_param(self, value: Sequence[str] | None, dialect: Dialect) -> Any:
+        return value if dialect.name == "postgresql" or value is None else json.dumps(value)
+
+
+class one_of(FunctionElement[bool]):  # noqa: N801  (reads as the SQL condition that it is)
+    """`column` is one of `values`, however many: one bound value, one compiled statement, no variable limit."""
+
+    inherit_cache = True
+    name = "one_of"
+    type = sa.Boolean()
+
+    def __init__(self, column: sa.ColumnElement[Any], values: Iterable[str]) -> None:
+        super().__init__(column, sa.bindparam(None, list(values), type_=_Texts(), unique=True))
+
+    def self_group(self, against: OperatorType | None = None) -> Self:
+        """Stay bare: SQLite uses no index for "(column IN ...) = 1"."""
+        return self
+
+
+@compiles(one_of)
+def _in_json(element: one_of, compiler: SQLCompiler, **kw: Any) -> str:
+    column, values = (compiler.process(part, **kw) for part in element.clauses)
+    return " ".join((column, "IN (SELECT value FROM json_each(", values, "))"))
+
+
+@compiles(one_of, "postgresql")
+def _equals_any(element: one_of, compiler: SQLCompiler, **kw: Any) -> str:
+    column, values = (compiler.process(part, **kw) for part in element.clauses)
+    return f"{column} = ANY ({values})"
+
+
+def upsert(conn: sa.Connection, table: sa.Table) -> Upsert:
+    """Return an INSERT that knows ON CONFLICT in the connection's dialect."""
+    return postgresql.insert(table) if conn.dialect.name == "postgresql" else sqlite.insert(table)
+
+
+def insert_missing(conn: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert the rows whose primary key is not there yet, in one statement."""
+    if rows:
+        conn.execute(upsert(conn, table).on_conflict_do_nothing(), rows)
