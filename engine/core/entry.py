@@ -1,0 +1,96 @@
+"""Who starts a run: an event that a journey enters on, its condition, re-entry, and the group for the whole run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from engine.core.chance import draw, name
+from engine.core.look import Look, effective
+from engine.core.model import Enrollment, Event, Group, Move, Step
+from engine.core.move import Leaving, leave, wake
+from journeys import Journey
+
+PARALLEL = 5
+"""Most runs of one journey that a contact may be in at once (`while_active: parallel`)."""
+
+
+def enter(journey: Journey, event: Event, look: Look) -> tuple[Step, ...]:
+    """Return the steps that `event` leads to at the door of `journey`: a new run, and the end of one it restarts.
+
+    `look` is the door: an enrollment that is not in any state yet (see `at_the_door`).
+    """
+    if not (event.starts and event.name in journey.enter.events):
+        return ()
+    guard = journey.enter.guard
+    if guard is not None and not guard.holds(look.scope(event.data)):
+        return ()
+    active = [e for e in look.snapshot.enrollments if e.journey == journey.name and e.status != "left"]
+    if not (_free(journey, active) and _again(journey, event, look, len(active))):
+        return ()
+    ended = tuple(_restarted(look.at(enrollment)) for enrollment in active if _restarts(journey))
+    return (*ended, _started(look, event))
+
+
+def at_the_door(journey: Journey, event: Event, contact_id: str, group: Group) -> Enrollment:
+    """Return the run that `event` would start; its id names contact, journey and event, so it starts once."""
+    return Enrollment(
+        id=name(contact_id, journey.name, event.id),
+        contact_id=contact_id,
+        journey=journey.name,
+        version=journey.version,
+        state=journey.start,
+        entered_at=event.at,
+        state_at=event.at,
+        due_at=None,
+        trigger=event.id,
+        group=group,
+        entry=event.data,
+    )
+
+
+def group_of(journey: Journey, contact_id: str, seed: str, holdout: float) -> Group:
+    """Return the sticky group; the person's own hash decides, so growing a share keeps its members."""
+    if journey.transactional:
+        return "learner"
+    if draw(seed, "global holdout", contact_id) < holdout:
+        return "global"
+    return "holdout" if draw(seed, "holdout", contact_id, journey.name) < journey.holdout else "learner"
+
+
+def _restarts(journey: Journey) -> bool:
+    return journey.reenter.while_active == "restart"
+
+
+def _free(journey: Journey, active: list[Enrollment]) -> bool:
+    if not active or _restarts(journey):
+        return True
+    return journey.reenter.while_active == "parallel" and len(active) < PARALLEL
+
+
+def _again(journey: Journey, event: Event, look: Look, active: int) -> bool:
+    """Return whether `reenter` allows one more run; `after` counts from the end of the last one, if none is on."""
+    runs, last = look.snapshot.ended.get(journey.name, (0, event.at))
+    rule = journey.reenter
+    if rule.limit is not None and runs + active >= rule.limit:
+        return False
+    return active > 0 or not runs or (rule.after is not None and event.at >= last + rule.after)
+
+
+def _restarted(look: Look) -> Step:
+    left, move = leave(look, Leaving("exit", look.moment.now, "restarted", reason="restarted"))
+    return Step(left, (move,))
+
+
+def _started(look: Look, event: Event) -> Step:
+    journey, door = look.journey, look.enrollment
+    first = replace(
+        door,
+        state_at=effective(event.at, look.moment.now),
+        steps=1,
+        visits={journey.start: 1} if journey.start in journey.cyclic else {},
+        cause=event.id,
+        status="queued" if journey.enter.limit else "active",
+    )
+    due = None if journey.enter.limit else wake(look.at(first))
+    first = replace(first, due_at=due)
+    return Step(first, (Move("enter", journey.start, f"on {event.name}", first.state_at, 1),), started=True)
