@@ -1,0 +1,52 @@
+"""Scores for many contexts at once, read from a table of hashed weights exactly as the learner itself would.
+
+The learner adds up the weights of: a constant; each context token; each arm token; each pair of them; and each arm
+token with each pair of context tokens (a token pairs with itself, too). Where a weight stands follows from the
+tokens' hashes by the learner's own mixing, (hash * PRIME) ^ hash, repeated here on whole columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+PRIME = 16777619
+CONSTANT = 11650396
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+class Table:
+    """The weights as they are now; `crosses` says whether pairs of context tokens take part."""
+
+    def __init__(self, weights: npt.NDArray[np.float32], *, crosses: bool) -> None:
+        self._weights = weights
+        self._mask = len(weights) - 1
+        self._prime = PRIME & self._mask  # only the low bits count; so products stay far from 2**63
+        self._crosses = crosses
+
+    def costs(self, contexts: Ints, arms: Sequence[Ints]) -> Floats:
+        """Return [contexts, arms] for contexts with the same number of tokens."""
+        shared = self._at(contexts).sum(axis=1) + self._at(np.array([CONSTANT & self._mask]))[0]
+        by_token = {int(token): self._token(contexts, int(token)) for arm in arms for token in arm}
+        columns = [shared + sum((by_token[int(token)] for token in arm), np.zeros(len(contexts))) for arm in arms]
+        return np.stack(columns, axis=1)
+
+    def _token(self, contexts: Ints, token: int) -> Floats:
+        """Return what one arm token adds in each context."""
+        alone = self._at(np.array([token]))[0]
+        total: Floats = alone + self._at(self._mix(contexts) ^ token).sum(axis=1)
+        if self._crosses:
+            begun = self._mix((token * self._prime & self._mask) ^ contexts)
+            for first in range(contexts.shape[1]):
+                total = total + self._at(begun[:, first : first + 1] ^ contexts[:, first:]).sum(axis=1)
+        return total
+
+    def _mix(self, hashes: Ints) -> Ints:
+        return hashes * self._prime & self._mask
+
+    def _at(self, places: Ints) -> Floats:
+        return self._weights[places].astype(np.float64)

@@ -1,0 +1,148 @@
+"""The default model: Vowpal Wabbit's SquareCB regression over context x arm. The one file that knows the library.
+
+Rules
+- The library learns; it never draws and never scores: scores come from its weights, for a whole batch at once, and
+  the core's `SquareCb` turns them into the same chances the library would give.
+- Every token goes through `safe_tokens`, every label through `checked`: a bar, a colon or a blank line in a value
+  would silently become another feature or another arm, and one infinite cost would spoil the weights for good.
+- Labels carry probability 1: this is plain regression on what was observed. Weighting by 1/p would let a single
+  click on a rare arm outweigh a thousand.
+- An example is learned with its own arm alone; the arms that were not taken say nothing about it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import vowpal_wabbit_next as vw
+
+from engine.core.policy import SquareCb, square_cb
+from engine.errors import LearnerError
+from engine.learner.envelope import Envelope, opened
+from engine.learner.features import safe_tokens
+from engine.learner.models import Example, checked, finite
+from engine.learner.scaling import scaling_of
+from engine.learner.table import Ints, Table
+
+DEFAULTS: Mapping[str, Any] = {"gamma_scale": 30.0, "rate": 0.1, "bits": 20, "crosses": True}
+CONTEXT, ARM = "U", "A"
+KNOWN_TOKENS = 100_000
+
+
+class VwModel:
+    """One decision point's model; `state` and `body` are those of a stored one."""
+
+    kind = "vw"
+
+    def __init__(self, settings: Mapping[str, Any], state: Mapping[str, Any] | None = None, body: bytes = b"") -> None:
+        self.settings = settings
+        self.learned = int((state or {}).get("learned", 0))
+        self.scaling = scaling_of(settings, state)
+        self._library = _workspace(settings, body)
+        self._parser = vw.TextFormatParser(self._library)
+        self._places: dict[tuple[str, str], int] = {}
+
+    def learn(self, examples: Sequence[Example]) -> None:
+        for example in checked(examples):
+            self._library.learn_one(
+                [
+                    self._parser.parse_line(f"shared |{CONTEXT} {' '.join(safe_tokens(example.features))}"),
+                    self._parser.parse_line(f"0:{-example.reward:.9f}:1 |{ARM} {' '.join(safe_tokens(example.arm))}"),
+                ]
+            )
+            self.learned += 1
+
+    def scores(self, features: Sequence[str], arms: Mapping[str, str]) -> list[dict[str, float]]:
+        """Return the estimated reward of every arm in every context."""
+        rows: list[dict[str, float]] = [{} for _ in features]
+        if not arms:
+            return rows
+        table = Table(self._weights()[:, 0], crosses=bool(self.settings["crosses"]))
+        taken = [self._hashes(ARM, arm) for arm in arms.values()]
+        for lines in self._by_length(features):
+            contexts = np.array([self._hashes(CONTEXT, features[at]) for at in lines], dtype=np.int64)
+            rewards = np.clip(-table.costs(contexts.reshape(len(lines), -1), taken), -1.0, 1.0)
+            for at, row in zip(lines, rewards.tolist(), strict=True):
+                rows[at] = dict(zip(arms, row, strict=True))
+        return finite(rows)
+
+    def policy(self, version: str) -> SquareCb:
+        return square_cb(version, float(self.settings["gamma_scale"]), self.learned)
+
+    def weight_hash(self) -> str:
+        """Hash the weights, not the file: the file also counts predictions."""
+        kept = self._weights()[:, :3]  # the fourth column is scratch
+        used = np.flatnonzero(kept.any(axis=1))
+        return hashlib.sha256(used.tobytes() + kept[used].tobytes()).hexdigest()
+
+    def dumps(self) -> bytes:
+        state = {"learned": self.learned, "seen": self.scaling.state()}
+        return Envelope(self.kind, self.settings, state, self._library.serialize()).dumps()
+
+    def _weights(self) -> npt.NDArray[np.float32]:
+        """Return a view [place, state]; safe for this model alone, which is one weight wide."""
+        view: npt.NDArray[np.float32] = self._library.weights()[:, 0, :]
+        return view
+
+    def _by_length(self, features: Sequence[str]) -> list[list[int]]:
+        """Return the line numbers, those with the same number of tokens together."""
+        groups: dict[int, list[int]] = defaultdict(list)
+        for at, line in enumerate(features):
+            groups[len(safe_tokens(line))].append(at)
+        return list(groups.values())
+
+    def _hashes(self, room: str, line: str) -> Ints:
+        return np.array([self._place(room, token) for token in safe_tokens(line)], dtype=np.int64)
+
+    def _place(self, room: str, token: str) -> int:
+        """Return the library's own hash of a token, asked once."""
+        known = self._places.get((room, token))
+        if known is None:
+            if len(self._places) >= KNOWN_TOKENS:
+                self._places.clear()
+            known = int(self._parser.parse_line(f"|{room} {token}")[room].indices[0])
+            self._places[room, token] = known
+        return known
+
+
+def new(settings: Mapping[str, Any]) -> VwModel:
+    return VwModel(settings)
+
+
+def loads(raw: bytes, settings: Mapping[str, Any]) -> VwModel:
+    """Read a stored model; the library sees its bytes only when digest, settings and options are ours."""
+    stored = opened(raw, VwModel.kind, settings)
+    if not stored.body.startswith(_header(_options(settings))):
+        raise LearnerError("the stored model asks the library for other options than ours")
+    return VwModel(settings, stored.state, stored.body)
+
+
+def _options(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    crosses = ("--cubic", f"{CONTEXT}{CONTEXT}{ARM}") if settings["crosses"] else ()
+    return (
+        "--cb_explore_adf", "--squarecb", "--gamma_scale", f"{settings['gamma_scale']:g}",
+        "-l", f"{settings['rate']:g}", "-q", f"{CONTEXT}{ARM}", *crosses,
+        "-b", f"{settings['bits']:d}", "--min_prediction", "-1", "--max_prediction", "1", "--quiet",
+    )  # fmt: skip
+
+
+def _workspace(settings: Mapping[str, Any], body: bytes) -> Any:
+    try:
+        if body:
+            return vw.Workspace(["--quiet"], model_data=body)
+        return vw.Workspace(list(_options(settings)))
+    except RuntimeError as error:
+        raise LearnerError(f"the model cannot be read: {error}") from error
+
+
+@lru_cache(maxsize=32)
+def _header(options: tuple[str, ...]) -> bytes:
+    """Return how every file of a model with these options begins: version, table size, options."""
+    fresh: bytes = vw.Workspace(list(options)).serialize()
+    return fresh[: fresh.rindex(b"--") + fresh[fresh.rindex(b"--") :].index(b"\0") + 1]
