@@ -1,0 +1,4 @@
+"""The way from one schema of the store to the next: one reversible, named step per file in versions/."""
+
+STEPS = ("0001_start",)
+"""The names of all steps, oldest first; the last one is the schema that this program needs."""

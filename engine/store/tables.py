@@ -91,7 +91,7 @@ events = sa.Table(
     "events", metadata,
     sa.Column("id", sa.String(200), primary_key=True),
     sa.Column("contact_id", sa.String(200), nullable=False),
-    sa.Column("name", Word, nullable=False),
+    sa.Column("name", sa.String(80), nullable=False),  # a word, or "enter:<journey>"
     sa.Column("at", Instant, nullable=False),
     sa.Column("received_at", Instant, nullable=False),
     sa.Column("data", Json, nullable=False),
@@ -108,7 +108,7 @@ alarms = sa.Table(
     sa.Column("contact_id", sa.String(200), primary_key=True),
     sa.Column("due_at", Instant, nullable=False),
 )  # fmt: skip
-sa.Index("alarms_due", alarms.c.due_at)
+sa.Index("alarms_due", alarms.c.due_at, alarms.c.contact_id)  # the order of a claim, so that it reads no more
 
 enrollments = sa.Table(
     "enrollments", metadata,
@@ -120,7 +120,7 @@ enrollments = sa.Table(
     sa.Column("group", Word, nullable=False),
     sa.Column("status", Word, nullable=False),
     sa.Column("phase", Word, nullable=False),
-    sa.Column("entered_at", Instant, nullable=False),
+    sa.Column("entered_at", Instant, nullable=False),  # while queued: when it arrived
     sa.Column("state_at", Instant, nullable=False),
     sa.Column("due_at", Instant),
     sa.Column("held_since", Instant),
@@ -136,6 +136,11 @@ enrollments = sa.Table(
 )  # fmt: skip
 sa.Index("enrollments_of_contact", enrollments.c.contact_id)
 sa.Index("enrollments_in_journey", enrollments.c.journey, enrollments.c.status, enrollments.c.state)
+sa.Index("enrollments_entered", enrollments.c.journey, enrollments.c.entered_at)  # how many today: `enter.limit`
+sa.Index(
+    "enrollments_queued", enrollments.c.journey, enrollments.c.entered_at, enrollments.c.id,
+    sqlite_where=sa.text("status = 'queued'"), postgresql_where=sa.text("status = 'queued'"),
+)  # fmt: skip
 
 moves = sa.Table(
     "moves", metadata,

@@ -1,0 +1,177 @@
+"""Opening the store, its two kinds of transaction, and what the operator is told when it cannot be used.
+
+Rules
+- A writing transaction on SQLite begins with BEGIN IMMEDIATE: it waits for its turn at the start, where nothing is
+  lost yet, instead of failing in the middle. A reading one is a plain BEGIN: a snapshot that blocks nobody.
+- Every failure of the database leaves here as StoreUnavailable with the name of the store and the way out.
+- What differs between SQLite and PostgreSQL is said here, in sets.py and in tables.py, nowhere else.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.pool import QueuePool
+
+from engine.errors import StoreUnavailable
+from engine.store.schema import Schema, check_schema, create, migrate, schema_of
+from engine.store.values import to_json
+
+__all__ = ["backup", "check_schema", "create", "open_store", "reading", "status", "upgrade", "writing"]
+
+PATIENCE = timedelta(seconds=30)
+"""How long a writer waits for another one before it gives up."""
+
+WAYS_OUT = (
+    ("unable to open", "cannot be opened: the folder is missing, or may not be read or written"),
+    ("not a database", "is not a SQLite database"),
+    ("malformed", "is damaged; restore it from a backup"),
+    ("is locked", "is locked by another process; end that process, or wait and try again"),
+    ("readonly database", "may not be written"),
+    ("disk is full", "cannot grow, the disk is full; make room and start again"),
+    ("no such table", "has no sojourn tables; run: sojourn db upgrade"),
+)
+
+
+def open_store(url: str, durability: Literal["full", "normal"] = "full", patience: timedelta = PATIENCE) -> sa.Engine:
+    """Return the engine of the store at `url`, proved to answer; "sqlite://" is a store in memory."""
+    address = _address(url)
+    engine = sa.create_engine(address, json_serializer=to_json, **_pool(address))
+    if engine.dialect.name == "sqlite":
+        _teach_sqlite(engine, durability, patience)
+    with reading(engine) as conn:
+        conn.execute(sa.text("SELECT 1"))
+    return engine
+
+
+@contextmanager
+def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """Give a transaction that may write; it commits at the end, or leaves nothing behind."""
+    with _telling(engine), engine.begin() as conn:
+        yield conn
+
+
+@contextmanager
+def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """Give a transaction that sees one state of the store and blocks no writer; what it writes is undone."""
+    with _telling(engine), engine.connect() as conn:
+        yield conn.execution_options(reading=True)
+
+
+def status(url: str) -> Schema:
+    """Return which schema the store has and which steps it lacks; a missing file is not created."""
+    path = _file(_address(url))
+    if path is not None and not path.exists():
+        return Schema(None)
+    engine = open_store(url)
+    try:
+        with reading(engine) as conn:
+            return schema_of(conn)
+    finally:
+        engine.dispose()
+
+
+def upgrade(url: str) -> list[str]:
+    """Bring the store to this program's schema, all steps or none; return the names of the steps taken."""
+    engine = open_store(url)
+    try:
+        with writing(engine) as conn:
+            return migrate(conn)
+    finally:
+        engine.dispose()
+
+
+def backup(url: str) -> Path | None:
+    """Copy a SQLite store beside itself, named by its schema; None where there is no file to copy."""
+    path = _file(_address(url))
+    found = status(url).found
+    if path is None or not path.exists() or found is None:
+        return None
+    copy = path.with_name(f"{path.name}.at-{found}")
+    half = copy.with_name(f"{copy.name}.part")
+    _copy(path, half)
+    return half.replace(copy)
+
+
+def _copy(path: Path, to: Path) -> None:
+    source, target = sqlite3.connect(path), sqlite3.connect(to)
+    try:
+        source.backup(target)
+    except sqlite3.Error as error:
+        raise StoreUnavailable(f"no backup of {path}: {error}") from error
+    finally:
+        target.close()
+        source.close()
+
+
+def _address(url: str) -> sa.URL:
+    try:
+        address = sa.make_url(url)
+    except sa.exc.ArgumentError as error:
+        raise StoreUnavailable(f'{url!r} is not the address of a store; write "sqlite:///path/to/store.db"') from error
+    if address.drivername not in {"sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg"}:
+        raise StoreUnavailable(f"no store is kept in {address.drivername}; use sqlite or postgresql")
+    return address.set(drivername="postgresql+psycopg") if address.drivername == "postgresql" else address
+
+
+def _file(address: sa.URL) -> Path | None:
+    in_file = address.drivername.startswith("sqlite") and address.database not in {None, "", ":memory:"}
+    return Path(str(address.database)) if in_file else None
+
+
+def _pool(address: sa.URL) -> dict[str, Any]:
+    if not address.drivername.startswith("sqlite"):
+        return {"pool_pre_ping": True}
+    if _file(address) is not None:
+        return {}
+    # A store in memory is its connection: there is one, and threads take turns.
+    alone = {"poolclass": QueuePool, "pool_size": 1, "max_overflow": 0}
+    return {**alone, "connect_args": {"check_same_thread": False}}
+
+
+def _teach_sqlite(engine: sa.Engine, durability: str, patience: timedelta) -> None:
+    pragmas = (
+        f"busy_timeout = {patience // timedelta(milliseconds=1)}",
+        "journal_mode = WAL",
+        f"synchronous = {durability.upper()}",
+        "foreign_keys = ON",
+        "temp_store = MEMORY",
+        "cache_size = -65536",
+    )
+
+    def connected(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None  # BEGIN is ours, below
+        for pragma in pragmas:
+            connection.execute(f"PRAGMA {pragma}")
+
+    def begun(conn: sa.Connection) -> None:
+        conn.exec_driver_sql("BEGIN" if conn.get_execution_options().get("reading") else "BEGIN IMMEDIATE")
+
+    sa.event.listen(engine, "connect", connected)
+    sa.event.listen(engine, "begin", begun)
+
+
+@contextmanager
+def _telling(engine: sa.Engine) -> Iterator[None]:
+    """Turn the database's failures (not our mistakes) into StoreUnavailable."""
+    try:
+        yield
+    except (sa.exc.OperationalError, sa.exc.InternalError, sa.exc.TimeoutError) as error:
+        raise _unavailable(engine, error) from error
+    except sa.exc.DatabaseError as error:
+        if type(error) is not sa.exc.DatabaseError:  # a broken constraint or a wrong statement is ours
+            raise
+        raise _unavailable(engine, error) from error
+
+
+def _unavailable(engine: sa.Engine, error: sa.exc.SQLAlchemyError) -> StoreUnavailable:
+    where = engine.url.database if engine.dialect.name == "sqlite" else engine.url.render_as_string()
+    cause = str(getattr(error, "orig", None) or error).strip()
+    known = next((says for words, says in WAYS_OUT if words in cause), None)
+    return StoreUnavailable(f"the store {where or 'in memory'} {known or f'does not answer: {cause}'}")

@@ -1,0 +1,86 @@
+"""Which schema a store has, and how it gets to this program's.
+
+Rules
+- The steps are Alembic's (migrations/); their names stand in migrations.STEPS so that a start needs no Alembic,
+  which takes a second to import.
+- A store without any table is made from the tables at once; a test holds the two ways equal.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from engine.errors import SchemaNewer, SchemaOutdated
+from engine.store.tables import metadata
+from migrations import STEPS
+
+_version = sa.Table(
+    "alembic_version",
+    sa.MetaData(),
+    sa.Column("version_num", sa.String(32), nullable=False),
+    sa.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """Where a store stands: `found` is its newest step, None when it has none."""
+
+    found: str | None
+
+    @property
+    def needed(self) -> str:
+        return STEPS[-1]
+
+    @property
+    def newer(self) -> bool:
+        return self.found is not None and self.found not in STEPS
+
+    @property
+    def pending(self) -> tuple[str, ...]:
+        """Return the steps that it lacks, oldest first."""
+        if self.newer:
+            return ()
+        return STEPS if self.found is None else STEPS[STEPS.index(self.found) + 1 :]
+
+
+def schema_of(conn: sa.Connection) -> Schema:
+    """Return where the store stands."""
+    if not sa.inspect(conn).has_table(_version.name):
+        return Schema(None)
+    return Schema(conn.execute(sa.select(_version.c.version_num)).scalar())
+
+
+def check_schema(engine: sa.Engine) -> None:
+    """Raise SchemaOutdated or SchemaNewer unless the store is exactly at this program's schema."""
+    with engine.connect().execution_options(reading=True) as conn:
+        _known(schema_of(conn))
+
+
+def _known(schema: Schema) -> None:
+    if schema.newer:
+        raise SchemaNewer(str(schema.found))
+    if schema.pending:
+        raise SchemaOutdated(schema.found, schema.needed)
+
+
+def migrate(conn: sa.Connection) -> list[str]:
+    """Take the steps that the store lacks; return their names."""
+    schema = schema_of(conn)
+    if schema.newer:
+        raise SchemaNewer(str(schema.found))
+    if not sa.inspect(conn).get_table_names():
+        create(conn)
+    elif schema.pending:
+        importlib.import_module("migrations.steps").climb(conn, schema.needed)
+    return list(schema.pending)
+
+
+def create(conn: sa.Connection) -> None:
+    """Make all tables in a store that has none."""
+    metadata.create_all(conn)
+    _version.create(conn)
+    conn.execute(_version.insert().values(version_num=STEPS[-1]))
