@@ -15,6 +15,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.operators import OperatorType
 from sqlalchemy.types import TypeEngine
 
+_IN_JSON = "{} IN (SELECT value FROM json_each({}))"
 Upsert = sqlite.Insert | postgresql.Insert
 
 
@@ -50,7 +51,7 @@ class one_of(FunctionElement[bool]):  # noqa: N801  (reads as the SQL condition 
 @compiles(one_of)
 def _in_json(element: one_of, compiler: SQLCompiler, **kw: Any) -> str:
     column, values = (compiler.process(part, **kw) for part in element.clauses)
-    return " ".join((column, "IN (SELECT value FROM json_each(", values, "))"))
+    return _IN_JSON.format(column, values)
 
 
 @compiles(one_of, "postgresql")

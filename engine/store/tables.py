@@ -231,7 +231,7 @@ deliveries = sa.Table(
 )  # fmt: skip
 sa.Index("deliveries_of_contact", deliveries.c.contact_id, deliveries.c.queued_at)
 sa.Index(
-    "deliveries_due", deliveries.c.channel, deliveries.c.transactional, deliveries.c.next_at,
+    "deliveries_due", deliveries.c.channel, deliveries.c.transactional, deliveries.c.next_at, deliveries.c.key,
     sqlite_where=deliveries.c.next_at.is_not(None), postgresql_where=deliveries.c.next_at.is_not(None),
 )  # fmt: skip
 sa.Index(
