@@ -1,0 +1,201 @@
+"""Claiming the contacts that are due, each with all that a walk may look at.
+
+Rules
+- A constant number of statements for any number of contacts; each reads one table for all of them.
+- The claim holds the alarms' rows until the transaction ends. Whatever rings a contact waits for that, so nothing
+  that arrives between claim and commit is lost. SQLite lets one writer in at a time and needs no row locks.
+- Rows become values by position: the columns of a query stand in the order of the fields.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+
+from engine.core.model import COUNTED, Contact, Enrollment, Event, Past, Snapshot
+from engine.store.sets import one_of
+from engine.store.tables import addresses, alarms, contacts, decisions, deliveries, enrollments, events
+
+T = TypeVar("T")
+
+SLACK = timedelta(hours=2)
+"""Conditions may be judged at an instant a little before now: history reaches that much further back."""
+
+e = enrollments.c
+ENROLLMENT = (
+    e.id, e.contact_id, e.journey, e.version, e.state, e.entered_at, e.state_at, e.due_at, e.trigger, e.group, e.status,
+    e.phase, e.steps, e.visits, e.cause, e.held_since, e.entry, e["values"], e.reason, e.left_at, e.goal_at,
+)  # fmt: skip
+EVENT = (events.c.contact_id, events.c.id, events.c.name, events.c.at, events.c.data, events.c.fresh, events.c.starts)
+PAST = (
+    deliveries.c.contact_id, deliveries.c.key, deliveries.c.message, deliveries.c.channel, deliveries.c.topic,
+    deliveries.c.queued_at, deliveries.c.counted,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What the deployed journeys ask for.
+
+    `history`: event name -> how far back conditions look (None = for ever). `recent`: the longest cap window.
+    `reentered`: journeys for which it matters how often somebody was in them. `kept`: some decision keeps its arm.
+    """
+
+    history: Mapping[str, timedelta | None] = field(default_factory=dict)
+    recent: timedelta = timedelta(days=30)
+    reentered: frozenset[str] = frozenset()
+    kept: bool = False
+
+
+def claim(conn: sa.Connection, now: datetime, limit: int, needs: Needs) -> list[Snapshot]:
+    """Claim the contacts whose alarms have rung, oldest alarm first, until the transaction ends."""
+    ids = _due(conn, now, limit)
+    if not ids:
+        return []
+    people = _people(conn, ids)
+    running = _by_contact(conn, _running(ids), lambda row: Enrollment(*row), 1)
+    happened = _events(conn, ids, now, needs)
+    past = _by_contact(conn, _recent(ids, now - needs.recent), lambda row: Past(*row[1:]))
+    ended = _ended(conn, ids, needs.reentered) if needs.reentered else {}
+    kept = _kept(conn, ids) if needs.kept else {}
+    none: dict[Any, Any] = {}
+    return [
+        Snapshot(
+            contact=people.get(id_) or Contact(id_),
+            enrollments=_in_order(running.get(id_, ()), lambda enrollment: enrollment.id),
+            events=_in_order(happened.get(id_, ()), lambda event: (event.at, event.id)),
+            recent=_in_order(past.get(id_, ()), lambda one: (one.at, one.key)),
+            kept=kept.get(id_, none),
+            ended=ended.get(id_, none),
+        )
+        for id_ in ids
+    ]
+
+
+def _due(conn: sa.Connection, now: datetime, limit: int) -> list[str]:
+    query = (
+        sa.select(alarms.c.contact_id)
+        .where(alarms.c.due_at <= now)
+        .order_by(alarms.c.due_at, alarms.c.contact_id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return list(conn.execute(query).scalars())
+
+
+def _by_contact(
+    conn: sa.Connection, query: sa.Select[Any], value: Callable[[Any], T], owner: int = 0
+) -> dict[str, list[T]]:
+    """Return the rows as values, by the contact in column `owner`."""
+    found: defaultdict[str, list[T]] = defaultdict(list)
+    for row in conn.execute(query):
+        found[row[owner]].append(value(row))
+    return found
+
+
+def _in_order(values: Sequence[T], key: Callable[[T], Any]) -> tuple[T, ...]:
+    return tuple(sorted(values, key=key)) if len(values) > 1 else tuple(values)
+
+
+def _people(conn: sa.Connection, ids: Sequence[str]) -> dict[str, Contact]:
+    reachable = _addresses(conn, ids)
+    query = sa.select(contacts.c.id, contacts.c.attributes, contacts.c.consents).where(one_of(contacts.c.id, ids))
+    people = {}
+    for id_, attributes, words in conn.execute(query):
+        usable, suppressed = reachable.get(id_) or ({}, frozenset())
+        people[id_] = Contact(id_, attributes, zone_of(attributes), usable, frozenset(words.split()), suppressed)
+    return people
+
+
+def _addresses(conn: sa.Connection, ids: Sequence[str]) -> dict[str, tuple[dict[str, str], frozenset[str]]]:
+    """Return per contact the address to use by channel (the newest that may be used), and the channels without one."""
+    a = addresses.c
+    query = sa.select(a.contact_id, a.channel, a.address, a.suppressed, a.added_at).where(one_of(a.contact_id, ids))
+    best: defaultdict[str, dict[str, tuple[tuple[bool, datetime, str], str]]] = defaultdict(dict)
+    for id_, channel, address, suppressed, added_at in conn.execute(query):
+        rank = (suppressed is None, added_at, address)
+        mine = best[id_]
+        if channel not in mine or mine[channel][0] < rank:
+            mine[channel] = (rank, address)
+    return {
+        id_: (
+            {channel: address for channel, (_, address) in mine.items()},
+            frozenset(channel for channel, (rank, _) in mine.items() if not rank[0]),
+        )
+        for id_, mine in best.items()
+    }
+
+
+def _running(ids: Sequence[str]) -> sa.Select[Any]:
+    return sa.select(*ENROLLMENT).where(one_of(e.contact_id, ids), e.status.in_(("active", "queued")))
+
+
+def _events(conn: sa.Connection, ids: Sequence[str], now: datetime, needs: Needs) -> dict[str, list[Event]]:
+    mine = sa.select(*EVENT).where(one_of(events.c.contact_id, ids))
+    found = _by_contact(conn, mine.where(events.c.fresh), lambda row: Event(*row[1:]))
+    if needs.history:
+        old = mine.where(events.c.fresh.is_(sa.false()), _asked_for(needs.history, now))
+        for id_, seen in _by_contact(conn, old, lambda row: Event(*row[1:])).items():
+            found[id_] = found.get(id_, []) + seen
+    return found
+
+
+def _asked_for(history: Mapping[str, timedelta | None], now: datetime) -> sa.ColumnElement[bool]:
+    name, at = events.c.name, events.c.at
+    forever = [word for word, span in history.items() if span is None]
+    bounded = [(name == word) & (at >= now - span - SLACK) for word, span in history.items() if span is not None]
+    return sa.or_(name.in_(forever), *bounded) if forever else sa.or_(*bounded)
+
+
+def _recent(ids: Sequence[str], since: datetime) -> sa.Select[Any]:
+    """Select what caps count and what the duplicate rule looks at; a call to a webhook is no message."""
+    d = deliveries.c
+    return sa.select(*PAST).where(
+        one_of(d.contact_id, ids), d.queued_at >= since, d.status.in_(sorted(COUNTED)), d.channel != "webhook"
+    )
+
+
+def _ended(
+    conn: sa.Connection, ids: Sequence[str], journeys: frozenset[str]
+) -> dict[str, dict[str, tuple[int, datetime]]]:
+    """Return the runs that are over, by contact and journey; a parked one is over until somebody unparks it."""
+    end = sa.func.max(sa.func.coalesce(e.left_at, e.state_at), type_=e.left_at.type)
+    query = (
+        sa.select(e.contact_id, e.journey, sa.func.count(), end)
+        .where(one_of(e.contact_id, ids), e.status.in_(("left", "parked")), e.journey.in_(sorted(journeys)))
+        .group_by(e.contact_id, e.journey)
+    )
+    found: defaultdict[str, dict[str, tuple[int, datetime]]] = defaultdict(dict)
+    for id_, journey, count, last in conn.execute(query):
+        found[id_][journey] = (count, last)
+    return found
+
+
+def _kept(conn: sa.Connection, ids: Sequence[str]) -> dict[str, dict[str, str]]:
+    d = decisions.c
+    query = sa.select(d.contact_id, d.journey, d.state, d.arm).where(one_of(d.contact_id, ids)).order_by(d.at, d.key)
+    found: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    for id_, journey, state, arm in conn.execute(query):
+        found[id_][f"{journey}.{state}"] = arm
+    return found
+
+
+def zone_of(attributes: Mapping[str, Any]) -> ZoneInfo | None:
+    """Return the zone that the contact names, None where it names none that exists."""
+    name = attributes.get("timezone")
+    return _zone(name) if isinstance(name, str) else None
+
+
+@lru_cache(maxsize=1024)
+def _zone(name: str) -> ZoneInfo | None:
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return None

@@ -1,0 +1,298 @@
+"""Writing down where walks led: rows are gathered contact by contact and written table by table.
+
+Rules
+- One executemany per table, whatever the number of contacts; what a walk did not touch is not written.
+- State, decision and intent stand in the same transaction; an event counts as seen only if it was in the snapshot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from operator import attrgetter
+from typing import Any
+
+import sqlalchemy as sa
+
+from engine.core.model import Decision, Enrollment, Event, Send, Snapshot, Step, Webhook
+from engine.errors import ClaimLost
+from engine.store.sets import insert_missing, one_of, upsert
+from engine.store.tables import alarms, contacts, decisions, deliveries, enrollments, events, moves, refusals
+
+Row = dict[str, Any]
+_wide_of = attrgetter("version", "group", "visits", "entry", "values")
+"""What rarely changes once an enrollment is there: written only for those where it did."""
+
+
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """A claimed contact and every step that its walk took, in order."""
+
+    snapshot: Snapshot
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """How much was written; `left` are runs that ended, `queued` messages and calls that will go out."""
+
+    contacts: int = 0
+    started: int = 0
+    moved: int = 0
+    left: int = 0
+    decided: int = 0
+    refused: int = 0
+    queued: int = 0
+    shadows: int = 0
+    emitted: int = 0
+
+
+@dataclass(slots=True)
+class _Rows:
+    """All that one commit writes."""
+
+    started: list[Row] = field(default_factory=list)
+    stepped: list[Row] = field(default_factory=list)
+    widened: list[Row] = field(default_factory=list)
+    moves: list[Row] = field(default_factory=list)
+    refusals: list[Row] = field(default_factory=list)
+    decisions: list[Row] = field(default_factory=list)
+    deliveries: list[Row] = field(default_factory=list)
+    emitted: list[Row] = field(default_factory=list)
+    seen: list[str] = field(default_factory=list)
+    touched: list[str] = field(default_factory=list)
+    changes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    alarms: list[Row] = field(default_factory=list)
+    silent: list[str] = field(default_factory=list)
+    left: int = 0
+
+
+def commit(conn: sa.Connection, walks: Sequence[Walked], now: datetime) -> Committed:
+    """Write what the walks of one claim led to, in the transaction that claimed."""
+    rows = _Rows()
+    for walked in walks:
+        _gather(rows, walked, now)
+    _see(conn, rows)
+    _place(conn, rows)
+    for table, new in _ledgers(rows):
+        if new:
+            conn.execute(table.insert(), new)
+    insert_missing(conn, events, rows.emitted)
+    _change(conn, rows.changes, now)
+    _set_alarms(conn, rows)
+    return _counted(rows, len(walks))
+
+
+def _counted(rows: _Rows, people: int) -> Committed:
+    shadows = sum(row["status"] == "shadow" for row in rows.deliveries)
+    return Committed(
+        contacts=people,
+        started=len(rows.started),
+        moved=len(rows.moves),
+        left=rows.left,
+        decided=len(rows.decisions),
+        refused=len(rows.refusals),
+        queued=len(rows.deliveries) - shadows,
+        shadows=shadows,
+        emitted=len(rows.emitted),
+    )
+
+
+def _ledgers(rows: _Rows) -> tuple[tuple[sa.Table, list[Row]], ...]:
+    return (
+        (moves, rows.moves), (refusals, rows.refusals), (decisions, rows.decisions), (deliveries, rows.deliveries),
+    )  # fmt: skip
+
+
+def _gather(rows: _Rows, walked: Walked, now: datetime) -> None:
+    snapshot = walked.snapshot
+    contact_id = snapshot.contact.id
+    before = {enrollment.id: enrollment for enrollment in snapshot.enrollments}
+    after = dict(before)
+    changes: dict[str, Any] = {}
+    rung = False
+    for step in walked.steps:
+        after[step.enrollment.id] = step.enrollment
+        rung = _gather_step(rows, step, now) or rung
+        if step.changes:
+            changes |= step.changes
+    if changes:
+        rows.changes[contact_id] = changes
+    _gather_places(rows, before, after)
+    fresh = [event.id for event in snapshot.events if event.fresh]
+    if fresh:
+        rows.seen += fresh
+        rows.touched.append(contact_id)
+    _gather_alarm(rows, contact_id, after, now if rung else None)
+
+
+def _gather_alarm(rows: _Rows, contact_id: str, after: Mapping[str, Enrollment], rung: datetime | None) -> None:
+    """Ring when the first of the running enrollments is due; at once when an event was emitted."""
+    dues = [x.due_at for x in after.values() if x.status == "active" and x.due_at is not None]
+    if rung is not None:
+        dues.append(rung)
+    if dues:
+        rows.alarms.append({"contact_id": contact_id, "due_at": min(dues)})
+    else:
+        rows.silent.append(contact_id)
+
+
+def _gather_places(rows: _Rows, before: Mapping[str, Enrollment], after: Mapping[str, Enrollment]) -> None:
+    for id_, enrollment in after.items():
+        old = before.get(id_)
+        if old is enrollment:
+            continue
+        rows.left += enrollment.status == "left"
+        if old is None:
+            rows.started.append(_whole(enrollment))
+            continue
+        rows.stepped.append(_narrow(enrollment))
+        if _wide_of(old) != _wide_of(enrollment):
+            rows.widened.append(_wide(enrollment))
+
+
+def _gather_step(rows: _Rows, step: Step, now: datetime) -> bool:
+    """Gather what one step did; return whether it emitted anything."""
+    enrollment = step.enrollment
+    if step.moves:
+        rows.moves += [
+            {"enrollment_id": enrollment.id, "n": m.n, "source": m.source, "target": m.target, "why": m.why, "at": m.at}
+            for m in step.moves
+        ]
+    if step.refusals:
+        rows.refusals += _refusals(step, now)
+    if step.decisions:
+        going = {send.key for send in step.sends if not send.shadow}
+        rows.decisions += [
+            _decision(decision, enrollment, pending=decision.key in going) for decision in step.decisions
+        ]
+    if step.sends or step.calls:
+        state = step.moves[0].source if step.moves else enrollment.state
+        rows.deliveries += [_delivery(send, enrollment, state, now) for send in step.sends]
+        rows.deliveries += [_call(webhook, enrollment, state, now) for webhook in step.calls]
+    if step.emitted:
+        rows.emitted += [_emitted(event, enrollment.contact_id, now) for event in step.emitted]
+    return bool(step.emitted)
+
+
+def _whole(x: Enrollment) -> Row:
+    return {
+        "id": x.id, "contact_id": x.contact_id, "journey": x.journey, "version": x.version, "state": x.state,
+        "group": x.group, "status": x.status, "phase": x.phase, "entered_at": x.entered_at, "state_at": x.state_at,
+        "due_at": x.due_at, "held_since": x.held_since, "left_at": x.left_at, "goal_at": x.goal_at, "reason": x.reason,
+        "trigger": x.trigger, "cause": x.cause, "steps": x.steps, "visits": x.visits, "entry": x.entry,
+        "values": x.values,
+    }  # fmt: skip
+
+
+def _narrow(x: Enrollment) -> Row:
+    return {
+        "of": x.id, "state": x.state, "status": x.status, "phase": x.phase, "state_at": x.state_at, "due_at": x.due_at,
+        "held_since": x.held_since, "left_at": x.left_at, "goal_at": x.goal_at, "reason": x.reason, "cause": x.cause,
+        "steps": x.steps,
+    }  # fmt: skip
+
+
+def _wide(x: Enrollment) -> Row:
+    return {
+        "of": x.id, "version": x.version, "group": x.group, "visits": x.visits, "entry": x.entry, "values": x.values,
+    }  # fmt: skip
+
+
+def _refusals(step: Step, now: datetime) -> Iterator[Row]:
+    """Give the refusals the key and the state of the visit at which they were met: a step looks at one state."""
+    x = step.enrollment
+    state = step.moves[0].source if step.moves else x.state
+    key = f"{x.id}:{x.steps - len(step.moves)}"
+    for refusal in step.refusals:
+        yield {
+            "key": key, "contact_id": x.contact_id, "journey": x.journey, "state": state, "message": refusal.message,
+            "rule": refusal.rule, "detail": refusal.detail, "at": now, "until": refusal.until,
+        }  # fmt: skip
+
+
+def _decision(decision: Decision, x: Enrollment, *, pending: bool) -> Row:
+    """A decision whose message is on the way waits for it; one without (nothing, a shadow) can earn from now on."""
+    return {
+        "key": decision.key, "contact_id": x.contact_id, "journey": x.journey, "version": x.version,
+        "state": decision.point.partition(".")[2], "at": decision.at, "group": decision.group,
+        "arms": list(decision.arms), "chances": list(decision.chances), "arm": decision.arm,
+        "propensity": decision.propensity, "u": decision.u, "policy": decision.policy, "features": decision.features,
+        "cost": decision.cost, "starts_at": decision.at, "closes_at": decision.at + decision.within,
+        "status": "pending" if pending else "open", "touched": not pending, "reward": None, "learned": None,
+    }  # fmt: skip
+
+
+def _delivery(send: Send, x: Enrollment, state: str, now: datetime) -> Row:
+    request = {
+        "from": send.sender, "reply_to": send.reply_to, "vars": send.vars, "entry": x.entry, "values": x.values,
+        "track": send.track,
+    }  # fmt: skip
+    return {
+        "key": send.key, "contact_id": x.contact_id, "journey": x.journey, "state": state, "message": send.message,
+        "channel": send.channel, "topic": send.topic, "transactional": send.transactional, "counted": send.counted,
+        "decided": send.decided, "request": request, "status": "shadow" if send.shadow else "queued",
+        "queued_at": now, "due_at": send.due_at, "next_at": None if send.shadow else now, "attempt": 0, "fence": 0,
+    }  # fmt: skip
+
+
+def _call(webhook: Webhook, x: Enrollment, state: str, now: datetime) -> Row:
+    request = {
+        "url": webhook.url, "method": webhook.method, "json": webhook.json,
+        "timeout": webhook.timeout.total_seconds(), "retries": webhook.retries, "save_as": webhook.save_as,
+    }  # fmt: skip
+    return {
+        "key": webhook.key, "contact_id": x.contact_id, "journey": x.journey, "state": state,
+        "message": "webhook/call", "channel": "webhook", "topic": "", "transactional": False, "counted": False,
+        "decided": False, "request": request, "status": "queued", "queued_at": now, "due_at": now, "next_at": now,
+        "attempt": 0, "fence": 0,
+    }  # fmt: skip
+
+
+def _emitted(event: Event, contact_id: str, now: datetime) -> Row:
+    return {
+        "id": event.id, "contact_id": contact_id, "name": event.name, "at": event.at, "received_at": now,
+        "data": event.data, "source": "journey", "fresh": True, "starts": event.starts,
+    }  # fmt: skip
+
+
+def _see(conn: sa.Connection, rows: _Rows) -> None:
+    """Mark exactly the events that were looked at, and the open decisions that may have earned something by them."""
+    if rows.seen:
+        conn.execute(events.update().where(one_of(events.c.id, rows.seen)).values(fresh=False))
+        d = decisions.c
+        waiting = one_of(d.contact_id, rows.touched) & d.status.in_(("open", "pending")) & d.touched.is_(sa.false())
+        conn.execute(decisions.update().where(waiting).values(touched=True))
+
+
+def _place(conn: sa.Connection, rows: _Rows) -> None:
+    if rows.started:
+        conn.execute(enrollments.insert(), rows.started)
+    own = enrollments.c.id == sa.bindparam("of")
+    if rows.stepped and conn.execute(enrollments.update().where(own), rows.stepped).rowcount != len(rows.stepped):
+        raise ClaimLost("an enrollment that was claimed is gone; nothing was written")
+    if rows.widened:
+        conn.execute(enrollments.update().where(own), rows.widened)
+
+
+def _change(conn: sa.Connection, changes: Mapping[str, Mapping[str, Any]], now: datetime) -> None:
+    """Merge into the attributes as they are now: an import may have changed others since the claim."""
+    if not changes:
+        return
+    query = sa.select(contacts.c.id, contacts.c.attributes).where(one_of(contacts.c.id, changes)).with_for_update()
+    rows = [
+        {"of": id_, "attributes": {**attributes, **changes[id_]}, "updated_at": now}
+        for id_, attributes in conn.execute(query).all()
+    ]
+    if rows:
+        conn.execute(contacts.update().where(contacts.c.id == sa.bindparam("of")), rows)
+
+
+def _set_alarms(conn: sa.Connection, rows: _Rows) -> None:
+    if rows.alarms:
+        insert = upsert(conn, alarms)
+        due = {"due_at": insert.excluded.due_at}
+        conn.execute(insert.on_conflict_do_update(index_elements=["contact_id"], set_=due), rows.alarms)
+    if rows.silent:
+        conn.execute(alarms.delete().where(one_of(alarms.c.contact_id, rows.silent)))
