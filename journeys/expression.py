@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from typing import Any, Protocol
@@ -40,6 +40,10 @@ class Scope:
     segments: Mapping[str, Expression] = field(default_factory=dict)
 
 
+def _uncompiled(scope: Scope) -> Any:
+    raise NotImplementedError("an Expression comes from journeys.parse.parse")
+
+
 @dataclass(frozen=True, slots=True)
 class Expression:
     """A parsed, type-checked, compiled expression."""
@@ -49,11 +53,12 @@ class Expression:
     type: str  # "flag" | "number" | "text" | "date" | "time" | "duration" | "list" | "any"
     needs: Mapping[str, timedelta | None]  # event name -> how far back it looks; None = for ever
     segments: frozenset[str]  # segments it asks for (their own needs are theirs)
+    run: Callable[[Scope], Any] = field(default=_uncompiled, compare=False, repr=False)
 
     def value(self, scope: Scope) -> Any:
         """Return the value, None where something it reads is missing."""
-        raise NotImplementedError
+        return self.run(scope)
 
     def holds(self, scope: Scope) -> bool:
         """Return whether the condition is true; missing values make comparisons false."""
-        return self.value(scope) is True
+        return self.run(scope) is True

@@ -1,0 +1,104 @@
+"""A file under review: its lines, and the Problems found on it so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from journeys.node import Node
+from journeys.place import Place
+from journeys.problem import Edit, Label, Problem
+
+Span = tuple[int, int, int]  # line, col, end_col (exclusive)
+
+WARNINGS = frozenset({"B504", "B506", "S120", "X310", "W920"})
+
+# What people write for a key whose name is not near enough to be guessed by its letters.
+SYNONYMS = {
+    "exit_if": "exit_when",
+    "delay": "after",
+    "wait": "after",
+    "trigger": "enter",
+    "next": "then",
+    "when": "if",
+    "condition": "if",
+    "template": "send",
+    "goto": "then",
+    "otherwise": "else",
+    "on": "event",
+    "timeout": "within",
+}
+
+
+class Page:
+    """Collects what is wrong with one file; a Problem is added once, whoever finds it again."""
+
+    def __init__(self, file: str, text: str) -> None:
+        self.file = file
+        self.lines = text.split("\n")
+        self.problems: list[Problem] = []
+
+    def add(self, code: str, at: Node | Span, says: str, **more: Any) -> None:
+        """Report a Problem at a node or span; `more` takes label, helps, notes, others and fix."""
+        line, col, end_col = self.span(at)
+        severity = "warning" if code in WARNINGS else "error"
+        self.keep(Problem(code, severity, self.file, line, col, end_col, says, **more))
+
+    def keep(self, problem: Problem) -> None:
+        if problem not in self.problems:
+            self.problems.append(problem)
+
+    def place(self, at: Node | Span) -> Place:
+        line, col, _ = self.span(at)
+        return Place(self.file, line, col)
+
+    def span(self, at: Node | Span) -> Span:
+        """Return where the carets go: a node of several lines is shown by the rest of its first."""
+        if isinstance(at, tuple):
+            return at
+        end = at.end_col if at.end_line == at.line else len(self.line(at.line).rstrip()) + 1
+        return at.line, at.col, max(end, at.col + 1)
+
+    def line(self, number: int) -> str:
+        return self.lines[number - 1] if 0 < number <= len(self.lines) else ""
+
+    def label(self, at: Node, text: str) -> Label:
+        return Label(*self.span(at), text)
+
+    def swap(self, at: Node | Span, text: str) -> tuple[Edit, ...]:
+        """Return the fix that writes `text` in place of a one-line piece."""
+        if isinstance(at, Node) and at.end_line != at.line:
+            return ()
+        return (Edit(*self.span(at), text),)
+
+    def unknown(self, code: str, at: Node, says: str, names: Iterable[str], **more: Any) -> None:
+        """Report a name that nobody knows, with the nearest of `names` and the fix that writes it."""
+        guess = near(at.raw, names)
+        if guess is not None:
+            more = {"label": f'did you mean "{guess}"?', "fix": self.swap(at, guess), **more}
+        self.add(code, at, says, **more)
+
+
+def near(word: str, names: Iterable[str]) -> str | None:
+    """Return the one name that `word` was probably meant to be: at most 2 letters or a third away."""
+    known = list(names)
+    if SYNONYMS.get(word) in known:
+        return SYNONYMS[word]
+    far = sorted((_distance(word, name), name) for name in known if abs(len(word) - len(name)) <= len(name))
+    if far and far[0][0] <= max(2, max(len(word), len(far[0][1])) // 3) and far[0][0] < len(word):
+        return far[0][1]
+    return None
+
+
+def _distance(one: str, two: str) -> int:
+    """Return how many letters to add, drop, change or swap to get from one to the other."""
+    rows = [list(range(len(two) + 1))]
+    for i, letter in enumerate(one, 1):
+        row = [i]
+        for j, other in enumerate(two, 1):
+            best = min(rows[-1][j] + 1, row[-1] + 1, rows[-1][j - 1] + (letter != other))
+            if i > 1 and j > 1 and letter == two[j - 2] and one[i - 2] == other:
+                best = min(best, rows[-2][j - 2] + 1)
+            row.append(best)
+        rows.append(row)
+    return rows[-1][-1]
