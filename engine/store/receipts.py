@@ -19,8 +19,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from channels.channel import Receipt
-from engine.store.sets import insert_missing, one_of, upsert
-from engine.store.tables import addresses, alarms, decisions, deliveries, events, suppressions, to_micros
+from engine.store.alarms import ring
+from engine.store.sets import insert_missing, one_of
+from engine.store.tables import addresses, decisions, deliveries, events, suppressions, to_micros
 
 BACKOFF = tuple(timedelta(minutes=m) for m in (5, 15, 60, 180, 360, 720))
 JITTER = 0.2  # a share of the pause, either way
@@ -187,12 +188,7 @@ def _objection(after: _After, now: datetime, terms: Terms) -> dict[str, Any]:
 def _tell(conn: sa.Connection, bounced: Sequence[_After], now: datetime) -> None:
     """Record `bounced` for each, and ring the contacts' alarms."""
     insert_missing(conn, events, [_bounce(after, now) for after in bounced])
-    ring = upsert(conn, alarms)
-    earlier = alarms.c.due_at > ring.excluded.due_at
-    ring = ring.on_conflict_do_update(
-        index_elements=["contact_id"], set_={"due_at": ring.excluded.due_at}, where=earlier
-    )
-    conn.execute(ring, [{"contact_id": contact, "due_at": now} for contact in {x.row.contact_id for x in bounced}])
+    ring(conn, [after.row.contact_id for after in bounced], now)
 
 
 def _bounce(after: _After, now: datetime) -> dict[str, Any]:

@@ -1,0 +1,175 @@
+"""The learner's rows: decisions whose reward may have changed, what it was told, and the policies it published.
+
+Rules
+- Claim, rewards and commit are one transaction, as in a tick: an event that comes in between touches its decisions
+  again afterwards, so none is missed.
+- Every outcome that was claimed comes back as a Reward, those of void decisions too; a void one keeps no value.
+- Policies are only added, never changed; the newest number of a point serves.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from engine.core.model import Decision, Event, Outcome, Reward
+from engine.store.sets import one_of
+from engine.store.tables import contacts, decisions, enrollments, events, policies
+
+COUNTED_GROUPS = ("learner", "random")
+
+c = decisions.c
+e = events.c
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRow:
+    """A published policy. `learned` counts the decisions in it; `digest` proves that the model is ours."""
+
+    point: str
+    number: int
+    kind: str
+    model: bytes
+    digest: str
+    settings: Mapping[str, Any]
+    learned: int
+    made_at: datetime
+
+
+def claim(conn: sa.Connection, now: datetime, limit: int, names: Sequence[str]) -> list[Outcome]:
+    """Return at most `limit` decisions to look at, with their contacts' events of these names inside the window."""
+    keys = list(conn.scalars(_due(now, limit)))
+    if not keys:
+        return []
+    rows = conn.execute(_rows(keys)).all()
+    happened = _events(conn, keys, now, names)
+    entries = _entries(conn, keys)
+    return [_outcome(row, tuple(happened[row.key]), entries.get(_enrollment(row.key)) or {}) for row in rows]
+
+
+def _due(now: datetime, limit: int) -> sa.Select[Any]:
+    """Select what was touched, and what closes; each by its own index."""
+    settled = c.status.not_in(("pending", "closed"))  # said so that it tempts no planner away from the other index
+    touched = sa.select(c.key, c.closes_at).where(c.touched, settled).order_by(c.key).limit(limit).subquery()
+    closing = (
+        sa.select(c.key, c.closes_at)
+        .where(c.status == "open", c.closes_at <= now)
+        .order_by(c.closes_at, c.key)
+        .limit(limit)
+        .subquery()
+    )
+    both = sa.union(sa.select(touched), sa.select(closing)).subquery()
+    return sa.select(both.c.key).order_by(both.c.closes_at, both.c.key).limit(limit)
+
+
+def _rows(keys: Iterable[str]) -> sa.Select[Any]:
+    return (
+        sa.select(decisions, contacts.c.attributes)
+        .join_from(decisions, contacts, contacts.c.id == c.contact_id, isouter=True)
+        .where(one_of(c.key, keys))
+        .order_by(c.at, c.key)
+        .with_for_update(of=decisions)
+    )
+
+
+def _events(
+    conn: sa.Connection, keys: Iterable[str], now: datetime, names: Sequence[str]
+) -> defaultdict[str, list[Event]]:
+    """Return by decision what its contact did inside (starts_at, closes_at], up to now."""
+    query = (
+        sa.select(c.key.label("decision"), e.id, e.name, e.at, e.data, e.fresh, e.starts)
+        .join_from(decisions, events, e.contact_id == c.contact_id)
+        .where(one_of(c.key, keys), e.name.in_(names), e.at > c.starts_at, e.at <= c.closes_at, e.at <= now)
+        .order_by(e.at, e.id)
+    )
+    found: defaultdict[str, list[Event]] = defaultdict(list)
+    for decision, *rest in conn.execute(query):
+        found[decision].append(Event(*rest))
+    return found
+
+
+def _entries(conn: sa.Connection, keys: Iterable[str]) -> dict[str, Mapping[str, Any]]:
+    """Return the entry of each decision's enrollment."""
+    runs = {_enrollment(key) for key in keys}
+    query = sa.select(enrollments.c.id, enrollments.c.entry).where(one_of(enrollments.c.id, runs))
+    return {row.id: row.entry for row in conn.execute(query)}
+
+
+def _enrollment(key: str) -> str:
+    return key.rpartition(":")[0]
+
+
+def decision(row: sa.Row[Any]) -> Decision:
+    """Return a row of `decisions` in the core's words."""
+    return Decision(
+        row.key, f"{row.journey}.{row.state}", row.at, row.group, tuple(row.arms), tuple(row.chances), row.arm,
+        row.propensity, row.u, row.policy, row.features, row.closes_at - row.starts_at, row.cost,
+    )  # fmt: skip
+
+
+def _outcome(row: sa.Row[Any], happened: tuple[Event, ...], entry: Mapping[str, Any]) -> Outcome:
+    return Outcome(
+        decision(row), row.journey, row.contact_id, row.starts_at, row.closes_at, row.learned, happened,
+        row.attributes or {}, entry, row.status == "void",
+    )  # fmt: skip
+
+
+def commit(conn: sa.Connection, rewards: Sequence[Reward], taught: Mapping[str, float]) -> None:
+    """Write what each decision has earned and what the learner was told; none of them is touched any more."""
+    if not rewards:
+        return
+    void = c.status == "void"
+    value, told = sa.bindparam("value", type_=sa.Float), sa.bindparam("told", type_=sa.Float)
+    closed = sa.bindparam("closed", type_=sa.Integer) == 1
+    values = {
+        "touched": False,
+        "reward": sa.case((void, sa.null()), else_=value),
+        "status": sa.case((void, c.status), (closed, "closed"), else_=c.status),
+        "learned": sa.func.coalesce(told, c.learned),
+    }
+    rows = [{"row": r.key, "value": r.value, "closed": int(r.closed), "told": taught.get(r.key)} for r in rewards]
+    conn.execute(sa.update(decisions).where(c.key == sa.bindparam("row")).values(values), rows)
+
+
+def publish(conn: sa.Connection, policy: PolicyRow) -> None:
+    """Add a policy; its number must be new."""
+    values = {name: getattr(policy, name) for name in PolicyRow.__slots__}
+    conn.execute(policies.insert().values(values | {"settings": dict(policy.settings)}))
+
+
+def numbers(conn: sa.Connection) -> dict[str, int]:
+    """Return the newest number of each point, without the models: cheap enough for every tick."""
+    newest_of = sa.select(policies.c.point, sa.func.max(policies.c.number).label("number")).group_by(policies.c.point)
+    return {row.point: row.number for row in conn.execute(newest_of)}
+
+
+def newest(conn: sa.Connection) -> dict[str, PolicyRow]:
+    """Return the policy that serves at each point."""
+    p = policies.c
+    last = sa.select(p.point, sa.func.max(p.number).label("number")).group_by(p.point).subquery()
+    query = sa.select(policies).join(last, sa.and_(p.point == last.c.point, p.number == last.c.number))
+    return {row.point: PolicyRow(*row) for row in conn.execute(query)}
+
+
+def counts(conn: sa.Connection, limits: Mapping[str, int]) -> dict[str, int]:
+    """Return the decisions of learner and random slice so far at each point, counted up to its limit (the warm-up)."""
+    if not limits:
+        return {}
+    found = conn.execute(sa.union_all(*(_counted(point, limit) for point, limit in sorted(limits.items()))))
+    return {row.point: row.n for row in found}
+
+
+def _counted(point: str, limit: int) -> sa.Select[str, int]:
+    journey, _, state = point.partition(".")
+    some = (
+        sa.select(sa.literal(1))
+        .where(c.journey == journey, c.state == state, c.group.in_(COUNTED_GROUPS))
+        .limit(limit)
+        .subquery()
+    )
+    return sa.select(sa.literal(point).label("point"), sa.func.count().label("n")).select_from(some)
