@@ -1,0 +1,48 @@
+"""What the web room is given: the store, the clock, the tokens, and the few facts of the project it acts on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from engine.tokens import Tokens
+from journeys.project import Project, Topic
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The part of sojourn.yaml and data.yaml that visitors and senders of events meet."""
+
+    name: str
+    keys: tuple[str, ...]  # event intake write keys; none = the intake is closed
+    events: Mapping[str, Mapping[str, str]]  # event -> property -> type
+    topics: Mapping[str, Topic]
+    skip_after: timedelta
+    bot_filter: str  # off, basic, strict
+
+    @classmethod
+    def of(cls, project: Project) -> Facts:
+        """Return the facts of a loaded project."""
+        return cls(
+            name=project.name,
+            keys=project.keys,
+            events=project.data.events,
+            topics=project.topics,
+            skip_after=project.limits.skip_after,
+            bot_filter=project.bot_filter,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """Everything an answer may use. `wake` has the next tick come at once; `view` gives a sent message as HTML."""
+
+    store: sa.Engine
+    tokens: Tokens
+    now: Callable[[], datetime]
+    wake: Callable[[], None]
+    facts: Facts
+    view: Callable[[str], str | None] | None = None
