@@ -18,6 +18,7 @@ from engine.core.model import Policy
 from engine.errors import LearnerError
 from engine.learner.features import SCHEMA
 from engine.learner.scaling import Scaling
+from journeys import Choose
 
 KINDS = {"vw": "engine.learner.vw", "thompson": "engine.learner.thompson", "beta": "engine.learner.beta"}
 
@@ -71,8 +72,18 @@ def new_model(kind: str, settings: Mapping[str, Any] | None = None) -> Model:
 
 def load_model(kind: str, raw: bytes, settings: Mapping[str, Any] | None = None) -> Model:
     """Read a stored model; LearnerError unless it is whole and was made with these settings."""
-    loaded: Model = _room(kind).loads(raw, full_settings(kind, settings))
+    try:
+        loaded: Model = _room(kind).loads(raw, full_settings(kind, settings))
+    except (KeyError, TypeError, ValueError) as error:
+        raise LearnerError(f"the stored {kind} model cannot be read: {error}") from error
     return loaded
+
+
+def settings_for(choose: Choose) -> dict[str, Any]:
+    """Return what a decision point asks of its model; today that is the scale of its rewards."""
+    terms = choose.reward
+    highest = terms.clip[1] if terms.clip and terms.clip[1] > 0.0 else None
+    return {"scale": terms.scale or highest}
 
 
 def full_settings(kind: str, settings: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -7,7 +7,9 @@ Rules
   would silently become another feature or another arm, and one infinite cost would spoil the weights for good.
 - Labels carry probability 1: this is plain regression on what was observed. Weighting by 1/p would let a single
   click on a rare arm outweigh a thousand.
-- An example is learned with its own arm alone; the arms that were not taken say nothing about it.
+- An example is learned with its own arm alone; the arms that were not taken say nothing about it. The library then
+  gives it full weight, so `rate` is a tenth of what is usual with all arms told: at 4-12 % response 0.01 finds
+  groups of one and of two features soonest (measured), and 0.1 does worse than one message for all.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ from engine.learner.models import Example, checked, finite
 from engine.learner.scaling import scaling_of
 from engine.learner.table import Ints, Table
 
-DEFAULTS: Mapping[str, Any] = {"gamma_scale": 30.0, "rate": 0.1, "bits": 20, "crosses": True}
+DEFAULTS: Mapping[str, Any] = {"gamma_scale": 30.0, "rate": 0.01, "bits": 20, "crosses": True}
 CONTEXT, ARM = "U", "A"
 KNOWN_TOKENS = 100_000
 
@@ -82,7 +84,7 @@ class VwModel:
         return hashlib.sha256(used.tobytes() + kept[used].tobytes()).hexdigest()
 
     def dumps(self) -> bytes:
-        state = {"learned": self.learned, "seen": self.scaling.state()}
+        state = {"learned": self.learned, "seen": self.scaling.state(), "weights": self.weight_hash()}
         return Envelope(self.kind, self.settings, state, self._library.serialize()).dumps()
 
     def _weights(self) -> npt.NDArray[np.float32]:
@@ -120,7 +122,10 @@ def loads(raw: bytes, settings: Mapping[str, Any]) -> VwModel:
     stored = opened(raw, VwModel.kind, settings)
     if not stored.body.startswith(_header(_options(settings))):
         raise LearnerError("the stored model asks the library for other options than ours")
-    return VwModel(settings, stored.state, stored.body)
+    model = VwModel(settings, stored.state, stored.body)
+    if model.weight_hash() != stored.state["weights"]:
+        raise LearnerError("the library reads other weights than were stored: start a new model from the log")
+    return model
 
 
 def _options(settings: Mapping[str, Any]) -> tuple[str, ...]:

@@ -12,26 +12,18 @@ SENT = datetime(2025, 3, 3, 10, tzinfo=UTC)
 WINDOW = timedelta(hours=48)
 
 
-class Worth(Expression):
-    """An expression of the language, told by a function of the scope."""
-
-    __slots__ = ("given",)
-
-    def __init__(self, given):
-        super().__init__("told", Place("test.yaml", 1, 1), "number", {}, frozenset())
-        object.__setattr__(self, "given", given)
-
-    def value(self, scope):
-        return self.given(scope)
+def worth(given):
+    """Return an expression of the language, told by a function of the scope."""
+    return Expression("told", Place("test.yaml", 1, 1), "number", {}, frozenset(), given)
 
 
 TERMS = Reward(
     within=WINDOW,
     score={
-        "order_placed": Worth(lambda scope: scope.event.get("total")),
-        "clicked": Worth(lambda _: 0.2),
-        "unsubscribed": Worth(lambda _: -4),
-        "complained": Worth(lambda _: -25),
+        "order_placed": worth(lambda scope: scope.event.get("total")),
+        "clicked": worth(lambda _: 0.2),
+        "unsubscribed": worth(lambda _: -4),
+        "complained": worth(lambda _: -25),
     },
 )
 
@@ -116,7 +108,7 @@ def test_a_score_that_cannot_be_read_is_worth_nothing(odd):
 
 
 def test_a_score_may_look_at_the_person_and_at_what_began_the_run():
-    terms = Reward(WINDOW, {"paid": Worth(lambda scope: scope.contact["factor"] * scope.entry["value"])})
+    terms = Reward(WINDOW, {"paid": worth(lambda scope: scope.contact["factor"] * scope.entry["value"])})
     assert earned(after(1, "paid"), terms=terms, attributes={"factor": 2}, entry={"value": 21}).value == 42.0
 
 
