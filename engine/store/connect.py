@@ -21,7 +21,7 @@ from sqlalchemy.pool import QueuePool
 
 from engine.errors import StoreUnavailable
 from engine.store.schema import Schema, check_schema, create, migrate, schema_of
-from engine.store.values import to_json
+from engine.store.values import from_json, to_json
 
 __all__ = ["backup", "check_schema", "create", "open_store", "reading", "status", "upgrade", "writing"]
 
@@ -42,7 +42,7 @@ WAYS_OUT = (
 def open_store(url: str, durability: Literal["full", "normal"] = "full", patience: timedelta = PATIENCE) -> sa.Engine:
     """Return the engine of the store at `url`, proved to answer; "sqlite://" is a store in memory."""
     address = _address(url)
-    engine = sa.create_engine(address, json_serializer=to_json, **_pool(address))
+    engine = sa.create_engine(address, json_serializer=to_json, json_deserializer=from_json, **_pool(address))
     if engine.dialect.name == "sqlite":
         _teach_sqlite(engine, durability, patience)
     with reading(engine) as conn:

@@ -95,7 +95,7 @@ def _by_contact(
 ) -> dict[str, list[T]]:
     """Return the rows as values, by the contact in column `owner`."""
     found: defaultdict[str, list[T]] = defaultdict(list)
-    for row in conn.execute(query):
+    for row in conn.execute(query).all():
         found[row[owner]].append(value(row))
     return found
 
@@ -108,7 +108,7 @@ def _people(conn: sa.Connection, ids: Sequence[str]) -> dict[str, Contact]:
     reachable = _addresses(conn, ids)
     query = sa.select(contacts.c.id, contacts.c.attributes, contacts.c.consents).where(one_of(contacts.c.id, ids))
     people = {}
-    for id_, attributes, words in conn.execute(query):
+    for id_, attributes, words in conn.execute(query).all():
         usable, suppressed = reachable.get(id_) or ({}, frozenset())
         people[id_] = Contact(id_, attributes, zone_of(attributes), usable, frozenset(words.split()), suppressed)
     return people
@@ -119,7 +119,7 @@ def _addresses(conn: sa.Connection, ids: Sequence[str]) -> dict[str, tuple[dict[
     a = addresses.c
     query = sa.select(a.contact_id, a.channel, a.address, a.suppressed, a.added_at).where(one_of(a.contact_id, ids))
     best: defaultdict[str, dict[str, tuple[tuple[bool, datetime, str], str]]] = defaultdict(dict)
-    for id_, channel, address, suppressed, added_at in conn.execute(query):
+    for id_, channel, address, suppressed, added_at in conn.execute(query).all():
         rank = (suppressed is None, added_at, address)
         mine = best[id_]
         if channel not in mine or mine[channel][0] < rank:
@@ -173,7 +173,7 @@ def _ended(
         .group_by(e.contact_id, e.journey)
     )
     found: defaultdict[str, dict[str, tuple[int, datetime]]] = defaultdict(dict)
-    for id_, journey, count, last in conn.execute(query):
+    for id_, journey, count, last in conn.execute(query).all():
         found[id_][journey] = (count, last)
     return found
 
@@ -182,7 +182,7 @@ def _kept(conn: sa.Connection, ids: Sequence[str]) -> dict[str, dict[str, str]]:
     d = decisions.c
     query = sa.select(d.contact_id, d.journey, d.state, d.arm).where(one_of(d.contact_id, ids)).order_by(d.at, d.key)
     found: defaultdict[str, dict[str, str]] = defaultdict(dict)
-    for id_, journey, state, arm in conn.execute(query):
+    for id_, journey, state, arm in conn.execute(query).all():
         found[id_][f"{journey}.{state}"] = arm
     return found
 

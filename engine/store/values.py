@@ -22,6 +22,7 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
+_decode = json.JSONDecoder().raw_decode
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain).encode
 
 
@@ -36,6 +37,13 @@ def to_json(value: Any) -> str:
     if "\\u0000" in text:
         text = text.replace("\\u0000", "\\ufffd")
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def from_json(text: str | bytes) -> Any:
+    """Return the value of JSON that was written here: there is no space around it to look for."""
+    if text == "{}":
+        return {}
+    return _decode(text)[0] if isinstance(text, str) else json.loads(text)
 
 
 def _finite(value: Any) -> Any:
