@@ -197,7 +197,7 @@ def intend(conn: sa.Connection, keys: Sequence[str], owner: str, now: datetime) 
     send = sa.update(deliveries).where(one_of(d.key, going), mine).values(status="sending", sent_at=now)
     if going and conn.execute(send).rowcount != len(going):
         raise ClaimLost("another worker took these messages in between; nothing was sent")
-    _withdraw(conn, {key: objection for key, objection in objections.items() if objection is not None})
+    _withdraw(conn, {key: objection for key, objection in objections.items() if objection is not None}, now)
     return going
 
 
@@ -227,13 +227,13 @@ def _objection(row: sa.Row[Any]) -> str | None:
     return "no_consent" if refused else None
 
 
-def _withdraw(conn: sa.Connection, objections: Mapping[str, str]) -> None:
+def _withdraw(conn: sa.Connection, objections: Mapping[str, str], now: datetime) -> None:
     if not objections:
         return
     conn.execute(
         sa.update(deliveries)
         .where(d.key == sa.bindparam("row"))
-        .values(status="suppressed", detail=sa.bindparam("why"), lease_until=None),
+        .values(status="suppressed", detail=sa.bindparam("why"), lease_until=None, ended_at=now),
         [{"row": key, "why": objection} for key, objection in objections.items()],
     )
     void(conn, objections)

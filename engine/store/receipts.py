@@ -64,7 +64,7 @@ def commit(
     answers = {receipt.key: receipt for receipt in receipts if receipt.status != "withheld"}
     after = [_judge(row, answers[row.key], now, terms) for row in conn.execute(_held(answers, owner))]
     if after:
-        conn.execute(_rewrite(), [_values(a, owner) for a in after])
+        conn.execute(_rewrite(), [_values(a, owner, now) for a in after])
         open_windows(conn, [a.row.key for a in after if a.status == "sent"], now)
         void(conn, [a.row.key for a in after if a.status in ("failed", "expired")])
         _take_out(conn, [a for a in after if a.status == "failed"], now, terms)
@@ -118,7 +118,7 @@ def pause(key: str, attempt: int, backoff: Sequence[timedelta]) -> timedelta:
 
 
 def _rewrite() -> sa.Update:
-    bound = ("status", "kind", "detail", "attempt", "next_at", "sent_at", "provider_id", "owner")
+    bound = ("status", "kind", "detail", "attempt", "next_at", "sent_at", "ended_at", "provider_id", "owner")
     return (
         sa.update(deliveries)
         .where(d.key == sa.bindparam("row"))
@@ -126,7 +126,7 @@ def _rewrite() -> sa.Update:
     )
 
 
-def _values(after: _After, owner: str) -> dict[str, Any]:
+def _values(after: _After, owner: str, now: datetime) -> dict[str, Any]:
     return {
         "row": after.row.key,
         "new_status": after.status,
@@ -135,6 +135,7 @@ def _values(after: _After, owner: str) -> dict[str, Any]:
         "new_attempt": after.attempt,
         "new_next_at": after.next_at,
         "new_sent_at": after.sent_at,
+        "new_ended_at": now if after.next_at is None else None,
         "new_provider_id": after.provider_id,
         "new_owner": owner if after.next_at is None else None,  # one that waits again belongs to nobody
     }

@@ -46,7 +46,8 @@ def recover(conn: sa.Connection, now: datetime, resend: frozenset[str] = frozens
     back: dict[str, Any] = {"status": "queued", "owner": None, "lease_until": None, "next_at": now}
     _set(conn, found.requeued, back)
     _set(conn, found.resent, back | {"attempt": d.attempt + 1, "kind": RESENT})
-    _set(conn, found.unknown, {"status": "unknown", "lease_until": None, "detail": "lease ran out while sending"})
+    doubt = {"status": "unknown", "lease_until": None, "detail": "lease ran out while sending", "ended_at": now}
+    _set(conn, found.unknown, doubt)
     return found
 
 
@@ -59,7 +60,7 @@ def expire(conn: sa.Connection, now: datetime) -> int:
     """End what is due but past its time; return how many."""
     late = sa.select(d.key).where(d.next_at <= now, d.expires_at <= now, d.status.in_(("queued", "deferred")))
     keys = list(conn.scalars(late.with_for_update(skip_locked=True)))
-    _set(conn, keys, {"status": "expired", "next_at": None})
+    _set(conn, keys, {"status": "expired", "next_at": None, "ended_at": now})
     void(conn, keys)
     return len(keys)
 
