@@ -193,7 +193,6 @@ deliveries = sa.Table(
     sa.Column("lease_until", sa.BigInteger),
     sa.Column("sent_at", sa.BigInteger),
     sa.Column("ended_at", sa.BigInteger),
-    sa.Column("ended_at", sa.BigInteger),
     sa.Column("address", sa.Text),
     sa.Column("provider_id", sa.Text),
     sa.Column("template", sa.String(40)),
