@@ -181,6 +181,7 @@ class Send:
     vars: Mapping[str, Any] = field(default_factory=dict)
     track: bool = True
     decided: bool = False  # there is a Decision with the same key
+    counted: bool = True  # False: transactional, and caps do not count those
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,15 +13,14 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Any, TypeVar
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
 from engine.core.model import COUNTED, Contact, Enrollment, Event, Past, Snapshot
 from engine.store.sets import one_of
 from engine.store.tables import addresses, alarms, contacts, decisions, deliveries, enrollments, events
+from journeys.zones import zone_of
 
 T = TypeVar("T")
 
@@ -185,17 +184,3 @@ def _kept(conn: sa.Connection, ids: Sequence[str]) -> dict[str, dict[str, str]]:
     for id_, journey, state, arm in conn.execute(query).all():
         found[id_][f"{journey}.{state}"] = arm
     return found
-
-
-def zone_of(attributes: Mapping[str, Any]) -> ZoneInfo | None:
-    """Return the zone that the contact names, None where it names none that exists."""
-    name = attributes.get("timezone")
-    return _zone(name) if isinstance(name, str) else None
-
-
-@lru_cache(maxsize=1024)
-def _zone(name: str) -> ZoneInfo | None:
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        return None

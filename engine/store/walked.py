@@ -233,7 +233,8 @@ def _delivery(send: Send, x: Enrollment, state: str, now: datetime) -> Row:
         "key": send.key, "contact_id": x.contact_id, "journey": x.journey, "state": state, "message": send.message,
         "channel": send.channel, "topic": send.topic, "transactional": send.transactional, "counted": send.counted,
         "decided": send.decided, "request": request, "status": "shadow" if send.shadow else "queued",
-        "queued_at": now, "due_at": send.due_at, "next_at": None if send.shadow else now, "attempt": 0, "fence": 0,
+        "queued_at": now, "due_at": send.due_at, "next_at": None if send.shadow else now,
+        "ended_at": now if send.shadow else None, "attempt": 0, "fence": 0,
     }  # fmt: skip
 
 
@@ -246,7 +247,7 @@ def _call(webhook: Webhook, x: Enrollment, state: str, now: datetime) -> Row:
         "key": webhook.key, "contact_id": x.contact_id, "journey": x.journey, "state": state,
         "message": "webhook/call", "channel": "webhook", "topic": "", "transactional": False, "counted": False,
         "decided": False, "request": request, "status": "queued", "queued_at": now, "due_at": now, "next_at": now,
-        "attempt": 0, "fence": 0,
+        "ended_at": None, "attempt": 0, "fence": 0,
     }  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from engine.store.tables import metadata
 from migrations import STEPS
 from migrations.steps import climb, descend, settings
 
-VALUES = {str: "x", int: 1, float: 0.5, bool: True, bytes: b"x", dict: {}}
+VALUES = {str: "x", int: 1, float: 0.5, bool: True, bytes: b"x", object: {}}
 
 
 @pytest.fixture
