@@ -8,6 +8,7 @@ Rules
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -140,7 +141,8 @@ def _spine_state(plan: _Plan, name: str) -> Iterator[str]:
     state = plan.journey.states[name]
     below = plan.below(name)
     down = next((edge for edge in plan.ways[name] if edge.target == below and below == _down(state)), None)
-    side = [edge for edge in plan.ways[name] if edge is not down]
+    leaves = isinstance(state.action, Leave)
+    side = [] if leaves else [edge for edge in plan.ways[name] if edge is not down]
     bar = "│" if down else " "
     *first, last = _state_lines(state, bar)
     yield from first
@@ -227,7 +229,7 @@ def _deed(action: Action | None) -> Iterator[str]:
 
 
 def _literal(value: object) -> str:
-    return value.source if isinstance(value, Expression) else str(value)
+    return value.source if isinstance(value, Expression) else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _arms(choose: Choose) -> Iterator[str]:
