@@ -14,7 +14,7 @@ from datetime import datetime
 from engine.core.chance import draw
 from engine.core.gate import Ask, objection
 from engine.core.look import Look
-from engine.core.model import Decision, Eligible, Hold, Refusal, Refuse, Verdict
+from engine.core.model import Decision, DecisionGroup, Eligible, Hold, Refusal, Refuse, Verdict
 from engine.core.policy import Uniform, floor
 from journeys import NOTHING, Arm, Choose
 
@@ -25,7 +25,7 @@ UNIFORM = Uniform()
 class Way:
     """How a decision is made for this person: group, the arms drawn over, their chances, who computed them."""
 
-    group: str
+    group: DecisionGroup
     arms: tuple[str, ...]
     chances: tuple[float, ...]
     policy: str
@@ -86,14 +86,14 @@ def decide(choose: Choose, look: Look, verdict: Eligible) -> Decision:
         key=look.enrollment.key,
         point=look.point,
         at=look.moment.now,
-        group=way.group,  # type: ignore[arg-type]
+        group=way.group,
         arms=way.arms,
         chances=way.chances,
         arm=arm,
         propensity=propensity,
         u=u,
         policy=way.policy,
-        features=look.snapshot.features.get(look.point, ""),
+        features=look.snapshot.features.get(look.spot, ""),
         within=choose.reward.within,
         cost=_number(cost.value(look.scope())) if cost else 0.0,
     )
@@ -127,17 +127,17 @@ def _way(choose: Choose, look: Look, arms: tuple[str, ...]) -> Way:
     return _learned(choose, look, (held_out or "learner", arms))
 
 
-def _learned(choose: Choose, look: Look, of: tuple[str, tuple[str, ...]]) -> Way:
+def _learned(choose: Choose, look: Look, of: tuple[DecisionGroup, tuple[str, ...]]) -> Way:
     group, arms = of
     policy = look.moment.policies.get(look.point)
     warm = look.moment.decided.get(look.point, 0) >= choose.explore.warmup
     if policy is None or not (warm or choose.explore.policy in ("random", "fixed")):
         return Way(group, arms, UNIFORM.pmf({}, arms), UNIFORM.version)
-    chances = floor(policy.pmf(look.snapshot.scores.get(look.point, {}), arms), choose.explore.min_share)
+    chances = floor(policy.pmf(look.snapshot.scores.get(look.spot, {}), arms), choose.explore.min_share)
     return Way(group, arms, chances, policy.version)
 
 
-def _held_out(look: Look) -> str | None:
+def _held_out(look: Look) -> DecisionGroup | None:
     return None if look.enrollment.group == "learner" else look.enrollment.group
 
 

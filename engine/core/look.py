@@ -35,6 +35,11 @@ class Look:
         return f"{self.journey.name}.{self.enrollment.state}"
 
     @property
+    def spot(self) -> str:
+        """Return the name of this run at this decision point: the key of what the shell laid in for it."""
+        return f"{self.enrollment.id}.{self.enrollment.state}"
+
+    @property
     def zone(self) -> tzinfo:
         return zone_for(self.snapshot.contact, self.journey, self.moment)
 

@@ -14,6 +14,7 @@ COUNTED = frozenset({"queued", "claimed", "sending", "sent", "deferred", "unknow
 
 Group = Literal["learner", "holdout", "global"]
 Phase = Literal["ready", "waiting", "holding"]
+DecisionGroup = Literal["learner", "baseline", "random", "holdout", "global"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,8 @@ class Snapshot:
 
     `events` are oldest first by (at, id): the fresh ones, and the history that conditions need.
     `recent` are the deliveries of the longest cap window, oldest first.
-    `scores` are estimated reward per arm id, by "journey.state", laid in by the shell.
+    `scores` (estimated reward per arm id) and `features` (as logged) are laid in by the shell, by
+    "<enrollment id>.<state>" of a decision point that this walk may reach.
     """
 
     contact: Contact
@@ -105,7 +107,7 @@ class Snapshot:
     events: tuple[Event, ...] = ()
     recent: tuple[Past, ...] = ()
     scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    features: Mapping[str, str] = field(default_factory=dict)  # by "journey.state", as logged
+    features: Mapping[str, str] = field(default_factory=dict)
     kept: Mapping[str, str] = field(default_factory=dict)  # "journey.state" -> arm, for keep: contact
     ended: Mapping[str, tuple[int, datetime]] = field(default_factory=dict)
     # ended: journey -> (runs so far, end of the last run), of runs that are over
@@ -153,7 +155,7 @@ class Decision:
     key: str  # the send key
     point: str  # "journey.state"
     at: datetime
-    group: Literal["learner", "baseline", "random", "holdout", "global"]
+    group: DecisionGroup
     arms: tuple[str, ...]
     chances: tuple[float, ...]
     arm: str
@@ -272,3 +274,4 @@ class Outcome:
     events: tuple[Event, ...]
     attributes: Mapping[str, Any] = field(default_factory=dict)
     entry: Mapping[str, Any] = field(default_factory=dict)
+    void: bool = False

@@ -1,0 +1,125 @@
+"""The one place where parts meet: files, store, channels and clock become an Engine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+
+from channels.build import build_channel
+from channels.channel import Channel
+from channels.templates import Library
+from engine.clock import Clock, SystemClock
+from engine.engine import Engine, Limits
+from engine.entering import Entrances
+from engine.errors import ConfigError, DefinitionError
+from engine.letters import Letters
+from engine.posting import Post
+from engine.store.connect import check_schema, open_store
+from engine.store.delivering import Terms
+from engine.store.deploying import deploy
+from engine.teaching import Teacher
+from engine.tokens import Tokens, load_secret
+from journeys.load import find_root, load
+from journeys.project import Definitions, Project
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What may differ from the files: store URL, clock, channels, seed, arms forced, and how much at once."""
+
+    url: str | None = None
+    clock: Clock = field(default_factory=SystemClock)
+    channels: Mapping[str, Channel] | None = None
+    seed: str | None = None
+    limits: Limits = field(default_factory=Limits)
+    durability: str = "full"
+    store: sa.Engine | None = None
+
+
+def read(root: Path | None, env: Mapping[str, str] | None = None) -> Definitions:
+    """Read the project that `root` (or the current folder) lies in; every problem is in the result."""
+    start = root or Path.cwd()
+    found = find_root(start)
+    if found is None:
+        raise ConfigError(f"no sojourn.yaml in {start} or above it; run `sojourn init`, or name the project with -C")
+    return load(found, env if env is not None else os.environ)
+
+
+def usable(definitions: Definitions) -> Project:
+    """Return the project, or raise what keeps it from running."""
+    if definitions.project is None or not definitions.ok:
+        raise DefinitionError(definitions.problems)
+    return definitions.project
+
+
+def build(definitions: Definitions, options: Options | None = None) -> Engine:
+    """Build the engine; refuses an outdated store, files with errors, and a state that is gone with people in it."""
+    options = options or Options()
+    project = usable(definitions)
+    store = options.store or open_store(
+        options.url or project.store, "normal" if options.durability == "normal" else "full"
+    )
+    check_schema(store)
+    deploy(store, definitions, options.clock.now())
+    zone = ZoneInfo(project.timezone)
+    secret = load_secret(project.root, project.secret)
+    letters = Letters(project, definitions.journeys, Library(project.messages), Tokens([secret]))
+    channels = options.channels if options.channels is not None else open_channels(project)
+    post = Post(channels, letters, terms(project, secret), rates(project), project.limits.skip_after)
+    return Engine(
+        store=store,
+        clock=options.clock,
+        definitions=definitions,
+        post=post,
+        teacher=Teacher(definitions.journeys),
+        entrances=Entrances(definitions.journeys, project.data.segments, zone),
+        seed=options.seed or project.name,
+        zone=zone,
+        limits=options.limits,
+    )
+
+
+def open_channels(project: Project) -> dict[str, Channel]:
+    """Return the project's channels by name, and the webhook door when it names webhooks."""
+    channels = {
+        name: build_channel(name, {"root": project.root, **settings}) for name, settings in project.channels.items()
+    }
+    if project.webhooks:
+        channels["webhook"] = build_channel("webhook", {"webhooks": project.webhooks, "provider": "webhook"})
+    return channels
+
+
+def terms(project: Project, secret: bytes) -> Terms:
+    """Return what holds for answers: how addresses are remembered, and which channels send again when in doubt."""
+    resend = frozenset(name for name, some in project.channels.items() if some.get("on_unknown") == "resend")
+    return Terms(digest_with(secret), resend)
+
+
+def digest_with(secret: bytes):  # type: ignore[no-untyped-def]
+    """Return the keyed hash under which an address that must not be used is remembered."""
+
+    def digest(address: str) -> str:
+        return blake2b(
+            address.strip().lower().encode(), key=secret[:64], digest_size=16, person=b"suppression"
+        ).hexdigest()
+
+    return digest
+
+
+def rates(project: Project) -> dict[str, float]:
+    """Return the most messages a second, of channels that have a rate ("20/s", "600/min")."""
+    found: dict[str, float] = {}
+    for name, settings in project.channels.items():
+        if settings.get("rate"):
+            count, _, unit = str(settings["rate"]).partition("/")
+            seconds = {"s": 1, "min": 60, "m": 60, "h": 3600, "hour": 3600, "day": 86400}.get(unit)
+            if seconds is None or not count.isdigit():
+                raise ConfigError(f"channels.{name}.rate cannot be read: write 20/s, 600/min or 5000/h")
+            found[name] = int(count) / seconds
+    return found

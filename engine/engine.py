@@ -1,0 +1,188 @@
+"""The engine: tick steps people, deliver sends, learn rewards. Three sentences of one shape: claim, think, commit.
+
+Rules
+- Production, simulation and tests all enter here; only clock, store and channels differ.
+- A tick is one transaction: what was claimed, decided and queued commits together or not at all.
+- One contact's bug parks that contact (`_walked` holds the only broad except); the batch goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, tzinfo
+
+import sqlalchemy as sa
+
+from engine import needs as needed
+from engine.clock import Clock
+from engine.core.model import Moment, Snapshot
+from engine.core.walk import walk
+from engine.entering import Entrances
+from engine.posting import Post, Posted
+from engine.store import intake, stepping
+from engine.store.connect import reading, writing
+from engine.store.stepping import Walked
+from engine.teaching import Taught, Teacher
+from journeys import Journey
+from journeys.project import Definitions, Project
+
+LOG = logging.getLogger("sojourn")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Named limits: contacts per tick, messages per deliver, decisions per learn, and how long a claim holds."""
+
+    contacts: int = 1000
+    messages: int = 500
+    decisions: int = 5000
+    lease: timedelta = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Ticked:
+    """What one tick did. `due` contacts were looked at; the rest are counts of rows written."""
+
+    due: int = 0
+    started: int = 0
+    moves: int = 0
+    decisions: int = 0
+    sends: int = 0
+    shadows: int = 0
+    holds: int = 0
+    skips: int = 0
+    left: int = 0
+    parked: int = 0
+
+    def __add__(self, other: Ticked) -> Ticked:
+        names = self.__slots__
+        return Ticked(**{name: getattr(self, name) + getattr(other, name) for name in names})
+
+
+@dataclass(slots=True)
+class Engine:
+    """The parts, put together by app.build."""
+
+    store: sa.Engine
+    clock: Clock
+    definitions: Definitions
+    post: Post
+    teacher: Teacher
+    entrances: Entrances
+    seed: str
+    zone: tzinfo
+    limits: Limits = field(default_factory=Limits)
+    forced: dict[str, str] = field(default_factory=dict)
+    _needs: stepping.Needs | None = None
+
+    @property
+    def journeys(self) -> dict[str, Journey]:
+        return dict(self.definitions.journeys)
+
+    @property
+    def project(self) -> Project:
+        project = self.definitions.project
+        if project is None:
+            raise AssertionError("an engine is built from a project that loads")
+        return project
+
+    @property
+    def needs(self) -> stepping.Needs:
+        if self._needs is None:
+            self._needs = needed.needs(self.journeys.values(), self.project.data.segments)
+        return self._needs
+
+    def tick(self) -> Ticked:
+        """Step the contacts that are due, at most `limits.contacts` of them."""
+        now = self.clock.now()
+        self.teacher.refresh(self.store)
+        with writing(self.store) as conn:
+            self.entrances.open(conn, now)
+            snapshots = stepping.claim(conn, now, self.limits.contacts, self.needs)
+            if not snapshots:
+                return Ticked()
+            moment = self.moment(now, conn)
+            walks, broken = self._walked(self.teacher.laid(snapshots, moment), moment)
+            stepping.commit(conn, walks, now)
+            for contact_id, reason in broken.items():
+                stepping.park(conn, contact_id, reason, now)
+        return counted(walks, len(broken))
+
+    def moment(self, now: datetime, conn: sa.Connection) -> Moment:
+        """Return what holds for this tick."""
+        return Moment(
+            now=now,
+            zone=self.zone,
+            seed=self.seed,
+            holdout=self.project.holdout,
+            policies=self.teacher.policies,
+            decided=self.teacher.decided(conn),
+            segments=self.project.data.segments,
+            forced=self.forced,
+        )
+
+    def _walked(self, snapshots: Iterable[Snapshot], moment: Moment) -> tuple[list[Walked], dict[str, str]]:
+        walks: list[Walked] = []
+        broken: dict[str, str] = {}
+        journeys = self.definitions.journeys
+        for snapshot in snapshots:
+            try:
+                walks.append(Walked(snapshot, tuple(walk(journeys, snapshot, moment))))
+            except Exception as bug:  # noqa: BLE001 - the one place that catches everything: the batch goes on
+                LOG.warning("contact %s is parked: %r", snapshot.contact.id, bug)
+                broken[snapshot.contact.id] = "".join(traceback.format_exception(bug))[-2000:]
+        return walks, broken
+
+    def deliver(self) -> Posted:
+        """Send what is due, at most `limits.messages` per channel."""
+        return self.post.deliver(self.store, self.clock, self.limits)
+
+    def learn(self) -> Taught:
+        """Reward the decisions that something happened to, and publish what was learned."""
+        return self.teacher.learn(self.store, self.clock.now(), self.limits.decisions)
+
+    def next_alarm(self) -> datetime | None:
+        """Return the next instant at which a contact or an entrance is due, None when nothing ever is."""
+        with reading(self.store) as conn:
+            alarm = stepping.next_alarm(conn)
+            entrance = self.entrances.next_at(conn)
+        return min((at for at in (alarm, entrance) if at is not None), default=None)
+
+    def drain(self) -> Ticked:
+        """Tick until nothing is due at this instant."""
+        total = Ticked()
+        while (ticked := self.tick()).due:
+            total = total + ticked
+        return total
+
+    def record(self, events: Sequence[intake.NewEvent]) -> intake.Recorded:
+        """Take in events and ring their contacts' alarms."""
+        now = self.clock.now()
+        with writing(self.store) as conn:
+            return intake.record(conn, events, now, self.post.skip_after)
+
+    def close(self) -> None:
+        """Close the channels and the store's connections."""
+        self.post.close()
+        self.store.dispose()
+
+
+def counted(walks: Sequence[Walked], parked: int) -> Ticked:
+    """Return what the walks add up to."""
+    steps = [step for walked in walks for step in walked.steps]
+    refusals = [refusal for step in steps for refusal in step.refusals]
+    return Ticked(
+        due=len(walks) + parked,
+        started=sum(step.started for step in steps),
+        moves=sum(len(step.moves) for step in steps),
+        decisions=sum(len(step.decisions) for step in steps),
+        sends=sum(not send.shadow for step in steps for send in step.sends),
+        shadows=sum(send.shadow for step in steps for send in step.sends),
+        holds=sum(refusal.until is not None for refusal in refusals),
+        skips=sum(refusal.until is None for refusal in refusals),
+        left=sum(step.enrollment.status == "left" for step in steps),
+        parked=parked,
+    )

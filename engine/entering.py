@@ -1,0 +1,112 @@
+"""Entrances that nobody's event opens: segment checks, schedules, and rooms that let in so many a day.
+
+Rules
+- A check happens at an instant of the timetable, once, whoever ticks: the row of `schedules` is claimed with the
+  tick's transaction, and what it starts is keyed by that instant.
+- After an outage one check is made, not one for every instant that was missed.
+- Whoever is found gets the internal event `enter:<journey>`; the core decides the rest like any other entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+
+import sqlalchemy as sa
+
+from engine import timetable
+from engine.core.model import Snapshot
+from engine.core.walk import by_name
+from engine.needs import history_of
+from engine.store import intake
+from engine.store.sets import insert_missing
+from engine.store.snapshots import Needs, load
+from engine.store.tables import contacts, enrollments, schedules
+from journeys import Expression, Journey, Scope
+
+PAGE = 5000
+"""Contacts looked at together in a check."""
+
+
+@dataclass(slots=True)
+class Entrances:
+    """The journeys with a timetable or a limit, and what they need to look."""
+
+    journeys: Mapping[str, Journey]
+    segments: Mapping[str, Expression]
+    zone: tzinfo
+    _ready: bool = False
+
+    def open(self, conn: sa.Connection, now: datetime) -> int:
+        """Make the checks that are due and let in who waits; return how many were found."""
+        found = sum(self._check(conn, name, now) for name in self._due(conn, now))
+        for journey in self.journeys.values():
+            if journey.enter.limit is not None:
+                count, unit = journey.enter.limit
+                intake.admit(conn, journey.name, count, unit, now)
+        return found
+
+    def next_at(self, conn: sa.Connection) -> datetime | None:
+        """Return the next instant of any timetable."""
+        mine = [name for name, journey in self.journeys.items() if journey.enter.check]
+        query = sa.select(sa.func.min(schedules.c.next_at)).where(schedules.c.journey.in_(mine))
+        return conn.execute(query).scalar() if mine else None
+
+    def _due(self, conn: sa.Connection, now: datetime) -> list[str]:
+        timed = {name: journey for name, journey in self.journeys.items() if journey.enter.check}
+        if not timed:
+            return []
+        if not self._ready:
+            first = [{"journey": name, "next_at": self._next(journey, now)} for name, journey in timed.items()]
+            insert_missing(conn, schedules, first)
+            self._ready = True
+        query = sa.select(schedules.c.journey).where(schedules.c.next_at <= now, schedules.c.journey.in_(list(timed)))
+        return sorted(conn.execute(query.with_for_update(skip_locked=True)).scalars())
+
+    def _next(self, journey: Journey, now: datetime) -> datetime:
+        return timetable.next_at(journey.enter.check or "", now, self.zone)
+
+    def _check(self, conn: sa.Connection, name: str, now: datetime) -> int:
+        journey = self.journeys[name]
+        rule = self.segments.get(journey.enter.segment or "")
+        found = 0
+        for page in self._pages(conn, journey, (now, rule)):
+            found += intake.trigger(conn, name, page, now, now.isoformat())
+        later = self._next(journey, now)
+        conn.execute(sa.update(schedules).where(schedules.c.journey == name).values(next_at=later))
+        return found
+
+    def _pages(
+        self, conn: sa.Connection, journey: Journey, what: tuple[datetime, Expression | None]
+    ) -> Iterator[list[str]]:
+        """Yield, page by page, the contacts who may enter and are in the segment."""
+        now, rule = what
+        needs = Needs(history_of(rule, self.segments) if rule else {})
+        after = ""
+        while True:
+            query = sa.select(contacts.c.id).where(contacts.c.id > after, ~_inside(journey))
+            ids = list(conn.execute(query.order_by(contacts.c.id).limit(PAGE)).scalars())
+            if not ids:
+                return
+            after = ids[-1]
+            yield [s.contact.id for s in load(conn, ids, now, needs) if rule is None or self._member(s, rule, now)]
+
+    def _member(self, snapshot: Snapshot, rule: Expression, now: datetime) -> bool:
+        scope = Scope(
+            now=now,
+            zone=snapshot.contact.zone or self.zone,
+            contact=snapshot.contact.attributes,
+            history=by_name(snapshot.events),
+            segments=self.segments,
+        )
+        return rule.holds(scope)
+
+
+def _inside(journey: Journey) -> sa.ColumnElement[bool]:
+    """Return the condition that keeps out who is in the journey, and who may never come back."""
+    c = enrollments.c
+    mine = (c.contact_id == contacts.c.id) & (c.journey == journey.name)
+    if journey.reenter.after is not None:
+        mine &= c.status.in_(("active", "queued", "parked"))
+    return sa.exists(sa.select(c.id).where(mine))

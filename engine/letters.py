@@ -1,0 +1,133 @@
+"""From a delivery to an envelope: the message's template, this person's values, signed links.
+
+Rules
+- Templates see plain data only: contact, entry, journey, vars, message, and the addresses of our own pages.
+- A declared attribute without a value is None; a name that is not declared is an error of the template.
+- What cannot be written becomes a receipt failed(render) with the template's line, never an exception.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from channels.channel import Envelope, Receipt
+from channels.errors import TemplateProblem
+from channels.mime import AddressRefused, Letterhead, Mail, letterhead
+from channels.templates import Library, Rendered, Template
+from engine.store.delivering import WEBHOOK, Delivery, Draft
+from engine.tokens import Tokens
+from journeys import Journey
+from journeys.project import Project
+
+Made = tuple[Envelope, Draft | None] | Receipt
+
+
+@dataclass(slots=True)
+class Letters:
+    """What turns a delivery into an envelope."""
+
+    project: Project
+    journeys: Mapping[str, Journey]
+    library: Library
+    tokens: Tokens
+    _heads: dict[tuple[str, str], Letterhead] = field(default_factory=dict)
+    _declared: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._declared = {name: one.default for name, one in self.project.data.attributes.items()}
+
+    def envelope(self, delivery: Delivery, now: datetime) -> Made:
+        """Return the envelope with what to note about it, or why there can be none."""
+        if delivery.channel == WEBHOOK:
+            return _call(delivery)
+        if delivery.address is None:
+            why = "suppressed" if delivery.suppressed else "unreachable"
+            return Receipt(delivery.key, "failed", "", why)
+        try:
+            template = self.library[delivery.message]
+            rendered = template.render(self.variables(delivery), self._links(delivery))
+            return self._packed(delivery, template, (rendered, now))
+        except (TemplateProblem, ValueError) as problem:
+            kind = "hard" if isinstance(problem, AddressRefused) else "render"
+            return Receipt(delivery.key, "failed", kind, str(problem)[:500])
+        except KeyError:
+            return Receipt(delivery.key, "failed", "render", f"there is no template for {delivery.message}")
+
+    def preview(self, delivery: Delivery) -> Rendered:
+        """Return the message as its reader sees it; TemplateProblem when it cannot be rendered."""
+        return self.library[delivery.message].render(self.variables(delivery), self._links(delivery))
+
+    def variables(self, delivery: Delivery) -> dict[str, Any]:
+        """Return the names that a template may use."""
+        request = delivery.request
+        journey = self.journeys.get(delivery.journey)
+        vars_ = {**(journey.vars if journey else {}), **(request.get("vars") or {})}
+        base, key, tokens = self.project.base_url, delivery.key, self.tokens
+        return {
+            "contact": {**self._declared, **delivery.attributes},
+            "entry": request.get("entry") or {},
+            "journey": {"name": delivery.journey, "state": delivery.state, **(request.get("values") or {})},
+            "vars": vars_,
+            "message": {"id": delivery.message, "channel": delivery.channel, "topic": delivery.topic},
+            "unsubscribe_url": f"{base}/u/{tokens.unsubscribe(key)}",
+            "preferences_url": f"{base}/p/{tokens.preferences(key)}",
+            "view_url": f"{base}/v/{tokens.view(key)}",
+        }
+
+    def _links(self, delivery: Delivery) -> Any:
+        """Return what gives a link's address by its number: signed when clicks are counted, else as written."""
+        base, key, click = self.project.base_url, delivery.key, self.tokens.click
+        if self.project.clicks and delivery.request.get("track", True):
+            return lambda number: f"{base}/c/{click(key, number)}"
+        static = self.library[delivery.message].static_links  # a personal address still needs our redirect
+        return lambda number: static.get(number) or f"{base}/c/{click(key, number)}"
+
+    def _packed(self, delivery: Delivery, template: Template, made: tuple[Rendered, datetime]) -> Made:
+        rendered, now = made
+        draft = Draft(delivery.key, template.version, _own(rendered))
+        to = str(delivery.address)
+        if template.is_push:
+            headers = {"urgency": "normal", "topic": delivery.key}
+            if rendered.ttl is not None:
+                headers["ttl"] = str(rendered.ttl)
+            return Envelope(delivery.key, to, rendered.payload(delivery.key), headers=headers), draft
+        head = self._head(delivery)
+        unsubscribe = "" if delivery.transactional else f"{self.project.base_url}/u/"
+        if unsubscribe:
+            unsubscribe += self.tokens.unsubscribe(delivery.key)
+        mail = Mail(
+            delivery.key, to, rendered.subject, rendered.text, rendered.html, now.replace(microsecond=0),
+            unsubscribe_url=unsubscribe,
+        )  # fmt: skip
+        return Envelope(delivery.key, to, head.pack(mail), sender=head.address), draft
+
+    def _head(self, delivery: Delivery) -> Letterhead:
+        settings = self.project.channels.get(delivery.channel, {})
+        request = delivery.request
+        sender = str(request.get("from") or settings.get("from") or "")
+        reply_to = str(request.get("reply_to") or settings.get("reply_to") or "")
+        if not sender:
+            raise ValueError(f"no sender: set `from` under channels.{delivery.channel} in sojourn.yaml")
+        found = self._heads.get((sender, reply_to))
+        if found is None:
+            once = str(settings.get("idempotency_header") or "")
+            found = letterhead(sender, reply_to=reply_to, idempotency_header=once)
+            self._heads[sender, reply_to] = found
+        return found
+
+
+def _own(rendered: Rendered) -> dict[str, str] | None:
+    """Return the destinations that only this person's message has, by link number."""
+    return {str(n): url for n, url in rendered.personal_links.items()} or None
+
+
+def _call(delivery: Delivery) -> Made:
+    request = delivery.request
+    body = json.dumps(request.get("json") or {}, ensure_ascii=False, default=str).encode()
+    headers = {"method": str(request.get("method") or "POST"), "idempotency-key": delivery.key}
+    seconds = float(request.get("timeout") or 10.0)
+    return Envelope(delivery.key, str(request["url"]), body, headers=headers, timeout=seconds), None

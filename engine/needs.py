@@ -1,0 +1,94 @@
+"""What a walk will have to look at, read off the journeys once: events with history, cap windows, rewards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from datetime import timedelta
+from typing import Any
+
+from engine.core.actions import ANSWER
+from engine.core.gate import DUPLICATE_WITHIN
+from engine.store.snapshots import Needs
+from journeys import Expression, Journey, State, WaitFor
+
+CALENDAR = {"day": timedelta(days=2), "week": timedelta(days=8), "month": timedelta(days=32)}
+"""How far back a calendar unit can reach, an hour of daylight saving included."""
+
+SLACK = timedelta(days=8)
+"""How long a state with a window may wait for it after `after` is over."""
+
+
+def needs(journeys: Iterable[Journey], segments: Mapping[str, Expression]) -> Needs:
+    """Return what these journeys and segments can ask for."""
+    every = tuple(journeys)
+    wanted: list[tuple[str, timedelta | None]] = [(ANSWER, timedelta(days=1))] if _calls(every) else []
+    for journey in every:
+        wanted += [pair for expression in expressions(journey) for pair in _history(expression, segments)]
+        wanted += [pair for state in journey.states.values() for pair in _waits(state, segments)]
+    return Needs(_widest(wanted), _recent(every), frozenset(journey.name for journey in every))
+
+
+def expressions(record: Any) -> Iterator[Expression]:
+    """Yield every expression inside a record, however deep."""
+    if isinstance(record, Expression):
+        yield record
+    elif is_dataclass(record) and not isinstance(record, type):
+        for part in fields(record):
+            yield from expressions(getattr(record, part.name))
+    elif isinstance(record, Mapping):
+        for part_value in record.values():
+            yield from expressions(part_value)
+    elif isinstance(record, tuple | frozenset | list):
+        for item in record:
+            yield from expressions(item)
+
+
+def history_of(expression: Expression, segments: Mapping[str, Expression]) -> dict[str, timedelta | None]:
+    """Return the events that one expression looks back at, and how far."""
+    return _widest(_history(expression, segments))
+
+
+def _history(expression: Expression, segments: Mapping[str, Expression]) -> Iterator[tuple[str, timedelta | None]]:
+    yield from expression.needs.items()
+    for name in expression.segments:
+        if name in segments:
+            yield from _history(segments[name], segments)
+
+
+def _waits(state: State, segments: Mapping[str, Expression]) -> Iterator[tuple[str, timedelta | None]]:
+    """Yield what a wait needs that was seen before it began: events since entry into a state that first waits."""
+    if not isinstance(state.action, WaitFor):
+        return
+    for awaited in state.action.first:
+        if awaited.segment is not None and awaited.segment in segments:
+            yield from _history(segments[awaited.segment], segments)
+        if awaited.event is not None and _starts_later(state):
+            fixed = isinstance(state.after, timedelta) and state.until is None
+            after = state.after if isinstance(state.after, timedelta) else timedelta(0)
+            yield awaited.event, after + SLACK + state.action.within if fixed else None
+
+
+def _starts_later(state: State) -> bool:
+    return bool(state.after) or state.until is not None or state.window is not None
+
+
+def _calls(journeys: tuple[Journey, ...]) -> bool:
+    return any(getattr(state.action, "save_as", None) for journey in journeys for state in journey.states.values())
+
+
+def _recent(journeys: tuple[Journey, ...]) -> timedelta:
+    spans = [
+        rule.per if isinstance(rule.per, timedelta) else CALENDAR[rule.per]
+        for journey in journeys
+        for rule in journey.limits.caps
+    ]
+    return max([DUPLICATE_WITHIN, *spans])
+
+
+def _widest(wanted: Iterable[tuple[str, timedelta | None]]) -> dict[str, timedelta | None]:
+    found: dict[str, timedelta | None] = {}
+    for name, span in wanted:
+        known = found.get(name, timedelta(0))
+        found[name] = None if span is None or known is None else max(known, span)
+    return found

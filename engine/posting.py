@@ -1,0 +1,237 @@
+"""Delivering: claim what is due, render it, hand it to its channel, write down what the world said.
+
+Rules
+- Three short transactions around the slow world: claim; intend with the answers so far; the last answers.
+- A message that cannot be rendered ends as failed(render): nobody else waits for it.
+- `owner` names one claim and is never used twice, so a worker that slept cannot write over its successor.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import socket
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+
+from channels.channel import Channel, Envelope, Receipt
+from channels.errors import ChannelError, ChannelUnavailable
+from channels.templates import Library
+from engine.clock import Clock
+from engine.core.actions import ANSWER
+from engine.letters import Letters
+from engine.store import delivering, intake
+from engine.store.connect import writing
+from engine.store.delivering import Delivery, Draft, Lease, Terms
+from journeys import Journey
+
+GROUP = 50
+"""Most answers kept in memory before they are written: what a crash can put in doubt beyond what is on the wire."""
+
+AGAIN = timedelta(minutes=1)
+"""When a channel that does not answer, or is set up wrongly, is tried again."""
+
+
+class Terminal(Protocol):
+    """What deliver needs of the engine's limits."""
+
+    @property
+    def messages(self) -> int: ...
+    @property
+    def lease(self) -> timedelta: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """What one deliver did: messages claimed, and how they stand now, by status."""
+
+    claimed: int = 0
+    statuses: Mapping[str, int] = field(default_factory=dict)
+    channels: Mapping[str, int] = field(default_factory=dict)  # sent, by channel
+    troubles: tuple[str, ...] = ()  # channels that stopped, in the operator's words
+
+    @property
+    def sent(self) -> int:
+        return self.statuses.get("sent", 0)
+
+    def __add__(self, other: Posted) -> Posted:
+        return Posted(
+            self.claimed + other.claimed,
+            Counter(self.statuses) + Counter(other.statuses),
+            Counter(self.channels) + Counter(other.channels),
+            tuple(dict.fromkeys((*self.troubles, *other.troubles))),
+        )
+
+
+@dataclass(slots=True)
+class Post:
+    """The channels with what they need to be used."""
+
+    channels: Mapping[str, Channel]
+    letters: Letters
+    terms: Terms
+    rates: Mapping[str, float] = field(default_factory=dict)  # most messages a second, by channel
+    skip_after: timedelta = timedelta(hours=24)
+    _claims: Iterator[int] = field(default_factory=itertools.count)
+    _allowed: dict[str, tuple[datetime, float]] = field(default_factory=dict)
+    known: set[str] = field(default_factory=set)  # template versions whose links are in the store
+
+    @property
+    def library(self) -> Library:
+        return self.letters.library
+
+    @property
+    def journeys(self) -> Mapping[str, Journey]:
+        return self.letters.journeys
+
+    def deliver(self, store: sa.Engine, clock: Clock, limits: Terminal) -> Posted:
+        """Send at most `limits.messages` per channel."""
+        now = clock.now()
+        owner = f"{socket.gethostname()[:40]}-{os.getpid()}-{next(self._claims)}-{now.timestamp():.6f}"
+        with writing(store) as conn:
+            delivering.recover(conn, now, self.terms.resend)
+            delivering.expire(conn, now)
+            claimed = self._claimed(conn, now, Lease(owner, limits.lease), limits.messages)
+        if not claimed:
+            return Posted()
+        return _Batch(self, store, clock, owner).send(claimed)
+
+    def _claimed(self, conn: sa.Connection, now: datetime, lease: Lease, most: int) -> list[Delivery]:
+        """Claim for the channels without a rate together, for each other one what its rate allows by now."""
+        free = [name for name in self.channels if name not in self.rates]
+        found = delivering.claim(conn, now, lease, free, most) if free else []
+        for name in self.rates:
+            budget = min(most, self._budget(name, now))
+            some = delivering.claim(conn, now, lease, [name], budget) if budget else []
+            self._spend(name, len(some))
+            found += some
+        return found
+
+    def _budget(self, name: str, now: datetime) -> int:
+        """Return how many messages this channel may send by now: a bucket of at most one second's worth, or one."""
+        rate = self.rates[name]
+        since, left = self._allowed.get(name, (now, max(rate, 1.0)))
+        left = min(max(rate, 1.0), left + rate * max(0.0, (now - since).total_seconds()))
+        self._allowed[name] = (now, left)
+        return int(left)
+
+    def _spend(self, name: str, count: int) -> None:
+        since, left = self._allowed[name]
+        self._allowed[name] = (since, left - count)
+
+    def close(self) -> None:
+        for channel in self.channels.values():
+            channel.close()
+
+
+@dataclass(slots=True)
+class _Batch:
+    """One claim on its way: what was rendered, and the answers that are not written yet."""
+
+    post: Post
+    store: sa.Engine
+    clock: Clock
+    owner: str
+    answers: list[Receipt] = field(default_factory=list)
+    drafts: dict[str, Draft] = field(default_factory=dict)
+    channel_of: dict[str, str] = field(default_factory=dict)
+    statuses: Counter[str] = field(default_factory=Counter)
+    sent: Counter[str] = field(default_factory=Counter)
+    calls: dict[str, Delivery] = field(default_factory=dict)
+
+    def send(self, claimed: Sequence[Delivery]) -> Posted:
+        by_channel: dict[str, list[Envelope]] = {}
+        now = self.clock.now()
+        for delivery in claimed:
+            self.channel_of[delivery.key] = delivery.channel
+            self._render(delivery, now, by_channel)
+        self._remember(claimed, now)
+        troubles = [said for name, some in by_channel.items() if (said := self._through(name, some))]
+        self._write()
+        return Posted(len(claimed), self.statuses, self.sent, tuple(troubles))
+
+    def _render(self, delivery: Delivery, now: datetime, by_channel: dict[str, list[Envelope]]) -> None:
+        made = self.post.letters.envelope(delivery, now)
+        if isinstance(made, Receipt):
+            self.answers.append(made)
+            return
+        envelope, draft = made
+        if delivery.channel == delivering.WEBHOOK:
+            self.calls[delivery.key] = delivery
+        if draft is not None:
+            self.drafts[delivery.key] = draft
+        by_channel.setdefault(delivery.channel, []).append(envelope)
+
+    def _remember(self, claimed: Sequence[Delivery], now: datetime) -> None:
+        """Keep the links of template versions that are new to this process."""
+        fresh = {key for key, draft in self.drafts.items() if draft.template not in self.post.known}
+        new = {delivery.message for delivery in claimed if delivery.key in fresh}
+        if not new:
+            return
+        with writing(self.store) as conn:
+            for message in sorted(new):
+                template = self.post.library[message]
+                last = max(template.static_links, default=0)
+                links = [template.static_links.get(n) for n in range(last + 1)]
+                delivering.remember_template(conn, template.version, message, links, now)
+                self.post.known.add(template.version)
+
+    def _through(self, name: str, envelopes: Sequence[Envelope]) -> str | None:
+        """Send through one channel; a channel that stops gives back what it has not begun."""
+        try:
+            for receipt in self.post.channels[name].send(envelopes, self._intend):
+                self.answers.append(receipt)
+                if len(self.answers) >= GROUP:
+                    self._write()
+        except ChannelError as error:
+            self._give_back(error)
+            return str(error)
+        return None
+
+    def _give_back(self, error: ChannelError) -> None:
+        """Put back what is still claimed; the ledger knows what was begun, and recovery settles that."""
+        at = error.retry_at if isinstance(error, ChannelUnavailable) and error.retry_at else self.clock.now() + AGAIN
+        self._write()
+        with writing(self.store) as conn:
+            self.statuses["queued"] += delivering.release(conn, self.owner, at)
+
+    def _intend(self, keys: Sequence[str]) -> frozenset[str]:
+        """Write `sending`, with the answers that have come so far, in one commit."""
+        now = self.clock.now()
+        with writing(self.store) as conn:
+            self._settle(conn, now)
+            drafts = [self.drafts.pop(key) for key in keys if key in self.drafts]
+            delivering.prepare(conn, drafts, self.owner)
+            going = delivering.intend(conn, keys, self.owner, now)
+        self.statuses["withheld"] += len(keys) - len(going)
+        return going
+
+    def _write(self) -> None:
+        if self.answers:
+            with writing(self.store) as conn:
+                self._settle(conn, self.clock.now())
+
+    def _settle(self, conn: sa.Connection, now: datetime) -> None:
+        answers, self.answers = self.answers, []
+        if not answers:
+            return
+        self.statuses.update(delivering.commit(conn, answers, self.owner, now, self.post.terms))
+        self.sent.update(self.channel_of[r.key] for r in answers if r.status == "sent")
+        if self.calls:
+            _answered(conn, [(self.calls[r.key], r) for r in answers if r.key in self.calls], now)
+
+
+def _answered(conn: sa.Connection, answers: Sequence[tuple[Delivery, Receipt]], now: datetime) -> None:
+    """Tell the journey what the webhook said: an event of its own, once the call has ended."""
+    ended = [(d, r) for d, r in answers if r.status in ("sent", "failed") and d.request.get("save_as")]
+    intake.record(conn, [_answer(d, r, now) for d, r in ended], now)
+
+
+def _answer(delivery: Delivery, receipt: Receipt, now: datetime) -> intake.NewEvent:
+    data: dict[str, Any] = {"key": delivery.key, "status": receipt.status, "body": receipt.detail}
+    return intake.NewEvent(f"{delivery.key}:answer", delivery.contact_id, ANSWER, now, data, "webhook")

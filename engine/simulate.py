@@ -1,0 +1,103 @@
+"""Trying a journey out: the same engine on a store in memory, a clock that jumps, and channels that keep what they get.
+
+Rules
+- Nothing here knows what a journey does; it feeds events in and moves the clock.
+- One contact goes from alarm to alarm; a population goes in steps of STEP, empty ones jumped. Both make the same moves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from channels.captured import CapturedChannel
+from engine.app import Options, build, usable
+from engine.clock import SimulatedClock
+from engine.engine import Engine, Limits, Ticked
+from engine.posting import Posted
+from engine.store.connect import create, open_store, writing
+from engine.store.intake import NewEvent, record
+from engine.teaching import Taught
+from journeys.project import Definitions
+
+STEP = timedelta(minutes=15)
+LEARN_EVERY = timedelta(hours=1)
+CROWD = Limits(contacts=5000, messages=5000, decisions=50_000)
+
+
+@dataclass(slots=True)
+class Virtual:
+    """An engine on its own time. `clock` is the engine's clock; `captured` are its channels by name."""
+
+    engine: Engine
+    clock: SimulatedClock
+    captured: dict[str, CapturedChannel]
+    ticked: Ticked = field(default_factory=Ticked)
+    posted: Posted = field(default_factory=Posted)
+    taught: Taught = field(default_factory=Taught)
+    _learned_at: datetime | None = None
+
+    def act(self, *, learn: bool = True) -> None:
+        """Do all that is due at this instant: step, send, and once an hour learn."""
+        self.ticked = self.ticked + self.engine.drain()
+        while (posted := self.engine.deliver()).claimed:
+            self.posted = self.posted + posted
+        now = self.clock.now()
+        if learn and (self._learned_at is None or now - self._learned_at >= LEARN_EVERY):
+            self._learned_at = now
+            self.taught = self.taught + self.engine.learn()
+
+    def feed(self, events: Sequence[NewEvent]) -> None:
+        """Record what happened by now."""
+        if events:
+            with writing(self.engine.store) as conn:
+                record(conn, events, self.clock.now(), self.engine.post.skip_after)
+
+
+def virtual(definitions: Definitions, start: datetime, options: Options | None = None) -> Virtual:
+    """Return the project's engine on a store in memory, with a clock that begins at `start`."""
+    project = usable(definitions)
+    clock = SimulatedClock(start)
+    captured = {name: CapturedChannel(name) for name in [*project.channels, "webhook"]}
+    store = open_store("sqlite://")
+    with writing(store) as conn:
+        create(conn)
+    given = options or Options()
+    full = replace(given, clock=clock, channels=given.channels or captured, store=store)
+    return Virtual(build(definitions, full), clock, captured)
+
+
+def run_events(world: Virtual, events: Iterable[NewEvent], until: datetime) -> None:
+    """Play a script of events for one contact, from alarm to alarm, until `until`."""
+    waiting = sorted(events, key=lambda event: (event.at or world.clock.now(), event.id))
+    while True:
+        alarm = world.engine.next_alarm()
+        event_at = waiting[0].at if waiting else None
+        at = min((x for x in (alarm, event_at) if x is not None), default=None)
+        if at is None or at > until:
+            break
+        world.clock.jump(at)
+        due = [event for event in waiting if (event.at or at) <= world.clock.now()]
+        waiting = waiting[len(due) :]
+        world.feed(due)
+        world.act()
+    world.clock.jump(until)
+    world.act()
+
+
+Happenings = Callable[[datetime, datetime], Sequence[NewEvent]]
+Seen = Callable[[datetime], None]
+
+
+def run_crowd(world: Virtual, until: datetime, happenings: Happenings, after: Seen | None = None) -> None:
+    """Advance a population in steps of STEP; `happenings(from, to)` gives what they do, `after` is told each step."""
+    now = world.clock.now()
+    while now < until:
+        then = min(now + STEP, until)
+        world.clock.jump(then)
+        world.feed(happenings(now, then))
+        world.act()
+        if after is not None:
+            after(then)
+        now = then

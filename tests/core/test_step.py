@@ -1,0 +1,444 @@
+"""The laws of the step, each a sentence that could be false."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from building import MONDAY, days, hours
+
+
+def test_states_follow_each_other_in_file_order(bench):
+    """
+    states:
+      one: {send: email/hello}
+      two: {after: 2d, send: email/again}
+    """
+    bench.event("started", MONDAY)
+    bench.live(MONDAY + days(5))
+    assert bench.path == ["one", "two", "exit"]
+    assert bench.sent == ["email/hello", "email/again"]
+    assert bench.run.reason == "completed"
+
+
+def test_what_the_person_did_beats_what_the_clock_says(bench):
+    """
+    goal: {event: paid, within: 30d}
+    states:
+      one: {after: 1d, send: email/hello}
+    """
+    bench.event("started", MONDAY)
+    bench.tick(MONDAY)
+    bench.event("paid", MONDAY + hours(30))
+    bench.tick(MONDAY + hours(31))
+    assert bench.sent == []
+    assert bench.run.reason == "goal"
+    assert bench.run.goal_at == MONDAY + hours(30)
+
+
+def test_a_late_tick_shifts_a_journey_and_never_compresses_it(bench):
+    """
+    states:
+      one: {after: 1d, send: email/hello}
+      two: {after: 1d, send: email/again}
+      three: {after: 1d, send: email/offer}
+    """
+    bench.event("started", MONDAY)
+    bench.tick(MONDAY)
+    bench.tick(MONDAY + days(1) + hours(20))
+    assert bench.sent == ["email/hello"]
+    assert bench.run.state == "two"
+    assert bench.run.due_at == MONDAY + days(2) + hours(20)
+
+
+def test_a_tick_less_than_an_hour_late_does_not_shift_anything(bench):
+    """
+    states:
+      one: {after: 1d, send: email/hello}
+      two: {after: 1d, send: email/again}
+    """
+    bench.event("started", MONDAY)
+    bench.tick(MONDAY)
+    bench.tick(MONDAY + days(1) + timedelta(minutes=59))
+    assert bench.run.due_at == MONDAY + days(2)
+
+
+def test_a_false_if_takes_else_and_skips_the_action(bench):
+    """
+    states:
+      one: {if: contact.tier == "gold", send: email/offer, else: three}
+      two: {send: email/hello}
+      three: {send: email/again}
+    """
+    bench.event("started", MONDAY)
+    bench.tick(MONDAY)
+    assert bench.path == ["one", "three", "exit"]
+    assert bench.sent == ["email/again"]
+
+
+def test_a_wait_takes_the_event_that_came_in_time_even_if_the_tick_is_late(bench):
+    """
+    states:
+      one: {wait_for: {event: paid, within: 45m}, then: good, else: bad}
+      good: {exit: good}
+      bad: {exit: bad}
+    """
+    bench.event("started", MONDAY)
+    bench.tick(MONDAY)
+    bench.event("paid", MONDAY + timedelta(minutes=44))
+    bench.tick(MONDAY + timedelta(minutes=50))
+    assert bench.run.reason == "good"
+
+
+def test_a_wait_ends_when_its_time_is_up_and_later_events_do_not_count(bench):
+    """
+    states:
+      one: {wait_for: {event: paid, within: 45m}, then: good, else: bad}
+      good: {exit: good}
+      bad: {exit: bad}
+    """
+    bench.event("started", MONDAY)
+    bench.tick(MONDAY)
+    bench.event("paid", MONDAY + timedelta(minutes=46))
+    bench.tick(MONDAY + timedelta(minutes=50))
+    assert bench.run.reason == "bad"
+    assert "time is up" in bench.whys
+
+
+def test_a_wait_whose_condition_refused_an_event_goes_on_waiting(bench):
+    """
+    states:
+      one: {wait_for: {event: poked, if: event.cart_id == entry.cart_id, within: 1d}, then: good, else: bad}
+      good: {exit: good}
+      bad: {exit: bad}
+    """
+    bench.event("started", MONDAY, cart_id="A")
+    bench.tick(MONDAY)
+    bench.event("poked", MONDAY + hours(1), cart_id="B")
+    bench.tick(MONDAY + hours(1))
+    assert bench.run.state == "one"
+    bench.event("poked", MONDAY + hours(2), cart_id="A")
+    bench.tick(MONDAY + hours(2))
+    assert bench.run.reason == "good"
+
+
+def test_the_first_of_several_awaited_events_wins_by_its_own_time(bench):
+    """
+    states:
+      one:
+        wait_for:
+          within: 1d
+          first: [{event: paid, then: a}, {event: poked, then: b}]
+        else: c
+      a: {exit: a}
+      b: {exit: b}
+      c: {exit: c}
+    """
+    bench.event("started", MONDAY)
+    bench.tick(MONDAY)
+    bench.event("paid", MONDAY + hours(2))
+    bench.event("poked", MONDAY + hours(1))
+    bench.tick(MONDAY + hours(3))
+    assert bench.run.reason == "b"
+
+
+def test_one_event_moves_an_enrollment_at_most_once(bench):
+    """
+    states:
+      one: {wait_for: {event: poked, within: 1d}, then: two, else: exit}
+      two: {wait_for: {event: poked, within: 1d}, then: three, else: exit}
+      three: {exit: both}
+    """
+    bench.event("started", MONDAY)
+    bench.tick(MONDAY)
+    bench.event("poked", MONDAY + hours(1))
+    bench.tick(MONDAY + hours(1))
+    assert bench.run.state == "two"
+    bench.event("poked", MONDAY + hours(2))
+    bench.tick(MONDAY + hours(2))
+    assert bench.run.reason == "both"
+
+
+def test_the_event_that_started_the_run_satisfies_no_wait(bench):
+    """
+    states:
+      one: {wait_for: {event: started, within: 1d}, then: two, else: exit}
+      two: {exit: again}
+    """
+    bench.event("started", MONDAY)
+    bench.tick(MONDAY)
+    assert bench.run.state == "one"
+
+
+def test_a_wait_after_a_delay_sees_what_happened_since_entry_into_its_state(bench):
+    """
+    states:
+      one: {after: 1d, wait_for: {event: poked, within: 1h}, then: good, else: bad}
+      good: {exit: good}
+      bad: {exit: bad}
+    """
+    bench.event("started", MONDAY)
+    bench.tick(MONDAY)
+    bench.event("poked", MONDAY + hours(5))
+    bench.tick(MONDAY + hours(5))
+    bench.tick(MONDAY + days(1))
+    assert bench.run.reason == "good"
+    assert bench.run.left_at == MONDAY + days(1)
+
+
+def test_exit_when_on_an_event_leaves_at_the_events_time(bench):
+    """
+    exit_when: [{event: stopped, reason: enough}]
+    states:
+      one: {after: 3d, send: email/hello}
+    """
+    bench.event("started", MONDAY)
+    bench.tick(MONDAY)
+    bench.event("stopped", MONDAY + hours(1))
+    bench.tick(MONDAY + hours(1))
+    assert (bench.run.reason, bench.run.left_at) == ("enough", MONDAY + hours(1))
+
+
+def test_exit_when_on_a_condition_is_asked_before_the_action(make):
+    bench = make(
+        """
+        exit_when: [{if: contact.open_ticket, reason: ticket}]
+        states:
+          one: {send: email/hello}
+        """,
+        open_ticket=True,
+    )
+    bench.event("started", MONDAY)
+    bench.tick(MONDAY)
+    assert bench.sent == []
+    assert bench.run.reason == "ticket"
+
+
+def test_jump_when_moves_from_any_state_and_never_rewinds(bench):
+    """
+    jump_when: [{event: poked, then: three}]
+    states:
+      one: {after: 3d, send: email/hello}
+      two: {after: 3d, send: email/again}
+      three: {after: 1d, send: email/offer}
+    """
+    bench.event("started", MONDAY)
+    bench.tick(MONDAY)
+    bench.event("poked", MONDAY + hours(1))
+    bench.tick(MONDAY + hours(1))
+    assert bench.run.state == "three"
+    assert len(bench.path) == 2
+    bench.event("poked", MONDAY + timedelta(minutes=30))
+    bench.tick(MONDAY + hours(2))
+    assert bench.path == ["one", "three"]
+
+
+def test_a_goal_outside_its_window_does_not_count(bench):
+    """
+    goal: {event: paid, within: 1d}
+    states:
+      one: {after: 3d, send: email/hello}
+    """
+    bench.event("started", MONDAY)
+    bench.tick(MONDAY)
+    bench.event("paid", MONDAY + hours(25))
+    bench.tick(MONDAY + hours(25))
+    assert bench.run.state == "one"
+
+
+def test_a_goal_that_does_not_exit_is_noted_and_the_journey_goes_on(bench):
+    """
+    goal: {event: paid, within: 3d, exit: false}
+    states:
+      one: {after: 2d, send: email/hello}
+    """
+    bench.event("started", MONDAY)
+    bench.tick(MONDAY)
+    bench.event("paid", MONDAY + hours(1))
+    bench.live(MONDAY + days(3))
+    assert bench.sent == ["email/hello"]
+    assert bench.run.goal_at == MONDAY + hours(1)
+
+
+def test_a_split_is_sticky_and_follows_its_shares(make):
+    bench = make(
+        """
+        reenter: always
+        states:
+          toss: {split: {heads: 50%, tails: 50%}}
+          heads: {exit: heads}
+          tails: {exit: tails}
+        """
+    )
+    for n in range(3):
+        bench.event("started", MONDAY + days(n))
+        bench.tick(MONDAY + days(n))
+    assert len({step.enrollment.reason for step in bench.steps if step.enrollment.reason}) == 1
+
+
+def test_a_branch_takes_the_first_way_that_fits_else_the_other(make):
+    text = """
+        states:
+          fork: {branch: [{if: contact.age >= 18, then: adult}, {if: contact.tier == "gold", then: golden}], else: other}
+          adult: {exit: adult}
+          golden: {exit: golden}
+          other: {exit: other}
+        """
+    reasons = []
+    for facts in ({"age": 20, "tier": "gold"}, {"age": 3, "tier": "gold"}, {}):
+        bench = make(text, **facts)
+        bench.event("started", MONDAY)
+        bench.tick(MONDAY)
+        reasons.append(bench.run.reason)
+    assert reasons == ["adult", "golden", "other"]
+
+
+def test_set_writes_the_contact_for_every_journey_that_comes_after(make):
+    writer = """
+        journey: writer
+        priority: 90
+        enter: {event: started}
+        states: {one: {set: {contact.tier: gold, journey.size: "=entry.value * 2"}}, two: {after: 1d, if: journey.size == 6, exit: six}}
+        """
+    reader = """
+        journey: reader
+        priority: 10
+        enter: {event: started}
+        states: {one: {if: contact.tier == "gold", exit: gold, else: two}, two: {exit: plain}}
+        """
+    bench = make(writer, reader)
+    bench.event("started", MONDAY, value=3)
+    bench.live(MONDAY + days(2))
+    reasons = {step.enrollment.journey: step.enrollment.reason for step in bench.steps if step.enrollment.reason}
+    assert reasons == {"reader": "gold", "writer": "six"}
+
+
+def test_emit_makes_an_event_with_its_own_id(bench):
+    """
+    states:
+      one: {emit: {event: seen}}
+    """
+    bench.event("started", MONDAY)
+    steps = bench.tick(MONDAY)
+    emitted = [event for step in steps for event in step.emitted]
+    assert [event.name for event in emitted] == ["seen"]
+    assert emitted[0].id == f"{steps[0].enrollment.id}:1:emit"
+
+
+def test_a_call_that_saves_its_answer_waits_for_it(bench):
+    """
+    states:
+      one: {call: {url: "https://crm.test/hook", json: {who: "=contact.tier"}, save_as: verdict}, else: bad}
+      two: {if: journey.verdict == "yes", exit: good, else: bad}
+      bad: {exit: bad}
+    """
+    bench.event("started", MONDAY)
+    steps = bench.tick(MONDAY)
+    calls = [call for step in steps for call in step.calls]
+    assert calls[0].json == {"who": "basic"}
+    bench.event("webhook_answered", MONDAY + hours(1), key=calls[0].key, status="sent", body="yes")
+    bench.tick(MONDAY + hours(1))
+    assert bench.run.reason == "good"
+
+
+def test_a_call_that_failed_goes_by_else(bench):
+    """
+    states:
+      one: {call: {url: "https://crm.test/hook", save_as: verdict}, else: bad}
+      two: {exit: good}
+      bad: {exit: bad}
+    """
+    bench.event("started", MONDAY)
+    bench.tick(MONDAY)
+    key = bench.run.key
+    bench.event("webhook_answered", MONDAY + hours(1), key=key, status="failed", body=None)
+    bench.tick(MONDAY + hours(1))
+    assert bench.run.reason == "bad"
+
+
+def test_a_call_without_an_answer_goes_by_else_in_the_end(bench):
+    """
+    states:
+      one: {call: {url: "https://crm.test/hook", save_as: verdict}, else: bad}
+      two: {exit: good}
+      bad: {exit: bad}
+    """
+    bench.event("started", MONDAY)
+    bench.live(MONDAY + days(1))
+    assert bench.run.reason == "bad"
+
+
+def test_a_loop_stops_after_max_visits(bench):
+    """
+    states:
+      one: {after: 1d, max_visits: 3, then: two}
+      two: {after: 1h, then: one}
+    """
+    bench.event("started", MONDAY)
+    bench.live(MONDAY + days(90))
+    assert bench.run.reason == "loop_limit"
+    assert bench.path.count("one") == 3
+
+
+def test_an_until_in_the_past_acts_at_once_and_one_without_a_value_takes_else(make):
+    text = """
+        states:
+          one: {until: contact.birthday, exit: there, else: none}
+          none: {exit: nodate}
+        """
+    reasons = []
+    for facts in ({"birthday": "2025-01-01"}, {}):
+        bench = make(text, **facts)
+        bench.event("started", MONDAY)
+        bench.tick(MONDAY)
+        reasons.append(bench.run.reason)
+    assert reasons == ["there", "nodate"]
+
+
+def test_after_in_whole_days_with_at_counts_calendar_days(bench):
+    """
+    states:
+      one: {after: 2d, at: "09:00", send: email/hello}
+    """
+    bench.event("started", MONDAY + hours(4))
+    bench.tick(MONDAY + hours(4))
+    assert bench.run.due_at == MONDAY + days(2) - hours(1)
+
+
+def test_after_may_be_an_expression(make):
+    bench = make("""
+        vars: {pause: 90}
+        states:
+          one: {after: "=2h", exit: done}
+        """)
+    bench.event("started", MONDAY)
+    bench.tick(MONDAY)
+    assert bench.run.due_at == MONDAY + hours(2)
+
+
+def test_a_wait_for_a_segment_ends_when_the_person_is_in_it(make):
+    bench = make(
+        """
+        states:
+          one: {wait_for: {segment: grown, within: 1d}, then: good, else: bad}
+          good: {exit: good}
+          bad: {exit: bad}
+        """,
+        age=20,
+    )
+    bench.event("started", MONDAY)
+    bench.tick(MONDAY)
+    assert bench.run.reason == "good"
+
+
+def test_a_wait_for_a_segment_looks_again_and_gives_up_in_time(bench):
+    """
+    states:
+      one: {wait_for: {segment: grown, within: 1h}, then: good, else: bad}
+      good: {exit: good}
+      bad: {exit: bad}
+    """
+    bench.event("started", MONDAY)
+    bench.tick(MONDAY)
+    assert bench.run.due_at == MONDAY + timedelta(minutes=15)
+    bench.live(MONDAY + days(1))
+    assert (bench.run.reason, bench.run.left_at) == ("bad", MONDAY + hours(1))
