@@ -1,0 +1,49 @@
+# make demo | make test | make check | make bench - each makes the environment first; nothing else is needed.
+PYTHON ?= $(shell for p in python3.12 python3.11 python3; do \
+	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' 2>/dev/null \
+	&& command -v $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help demo test check lint bench lock clean
+
+help:
+	@echo 'make demo    5,000 invented people, 90 virtual days, one report (about a minute; sends nothing)'
+	@echo 'make test    all tests'
+	@echo 'make check   ruff, mypy --strict, all tests: what CI and pre-commit run'
+	@echo 'make bench   the engine beside a bare pipeline, CPU per contact (JSON=1 for one object)'
+
+$(READY): requirements.lock pyproject.toml
+	@if [ -z "$(PYTHON)" ]; then echo "sojourn needs Python 3.11 or 3.12; found: $$(python3 --version 2>&1 || echo none). Install one, or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; fi
+	@[ -x $(BIN)/python ] || "$(PYTHON)" -m venv $(VENV) || { echo "python3 cannot make an environment; install its venv module (Debian: apt-get install python3-venv)" >&2; exit 1; }
+	@echo 'installing what sojourn needs into $(VENV) (once)'
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(READY)
+	@$(BIN)/sojourn demo --keep sojourn-demo $(ARGS)
+
+test: $(READY)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+lint: $(READY)
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+check: lint test
+	@$(BIN)/python -m pytest tests/core --cov --cov-report=term-missing:skip-covered --cov-fail-under=100 -q
+
+bench: $(READY)
+	@$(BIN)/python -m benchmarks.bench $(if $(JSON),--json) $(ARGS)
+
+lock: $(READY)
+	@$(BIN)/python -m pip install --quiet uv
+	@$(BIN)/uv pip compile --quiet pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-annotate --no-header -o requirements.lock
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
