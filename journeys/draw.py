@@ -8,45 +8,18 @@ Rules
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from journeys.edges import Edge, edges, show_after
-from journeys.expression import Expression
-from journeys.journey import (
-    EXIT,
-    NOTHING,
-    Action,
-    Branch,
-    Call,
-    Choose,
-    Emit,
-    Journey,
-    Leave,
-    Send,
-    Set,
-    Split,
-    State,
-    WaitFor,
-    Window,
-)
-from journeys.span import show_span
+from journeys.edges import Edge, edges
+from journeys.journey import EXIT, Branch, Choose, Journey, Leave, Split, State, WaitFor
+from journeys.words import END, ENTER, LEGEND, clauses, show_arms, show_entry, show_everywhere, symbol
 
 WIDTH = 110
-ENTER, END = "▶", "■"
-SYMBOLS: dict[type[Action], str] = {
-    WaitFor: "⧖", Branch: "◇", Choose: "◆", Split: "⑂", Send: "✉", Set: "✎", Emit: "●", Call: "↗", Leave: END,
-}  # fmt: skip
-LEGEND = {
-    ENTER: "enter", "⧖": "wait", "◇": "branch", "◆": "decision", "⑂": "split", "✉": "send", "✎": "set", "●": "emit",
-    "↗": "call", END: "exit",
-}  # fmt: skip
 ASCII = str.maketrans(
     {"▶": ">", "⧖": "~", "◇": "?", "◆": "*", "⑂": "%", "✉": "@", "✎": "=", "●": "!", "↗": "^", "■": "#", "─": "-",
      "│": "|", "·": "|"}
 )  # fmt: skip
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,24 +38,16 @@ class _Plan:
 def draw(journey: Journey, *, ascii_only: bool = False) -> str:
     """Return the drawing of `journey`, for a terminal without colours."""
     plan = _plan(journey)
-    lines = [_title(journey, plan), f"{ENTER} {_entry(journey)}"]
+    lines = [_title(journey, plan), f"{ENTER} {show_entry(journey)}"]
     for name in plan.spine:
         lines += _spine_state(plan, name)
     while not lines[-1].strip():
         lines.pop()
-    everywhere = list(_everywhere(journey))
+    everywhere = list(show_everywhere(journey))
     if everywhere:
         lines.append("everywhere: " + " · ".join(everywhere))
     text = "\n".join(line.rstrip() for line in lines)
     return text.translate(ASCII) if ascii_only else text
-
-
-def symbol(state: State) -> str:
-    """Return the sign of what a state does."""
-    if state.action is not None:
-        return SYMBOLS[type(state.action)]
-    waits = state.after or state.until is not None or state.window is not None
-    return "⧖" if waits or state.guard is None else "◇"
 
 
 def _plan(journey: Journey) -> _Plan:
@@ -121,21 +86,6 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _entry(journey: Journey) -> str:
-    enter = journey.enter
-    parts = {
-        "event": " or ".join(enter.events),
-        "segment": f"segment {enter.segment}",
-        "schedule": " · ".join(filter(None, [enter.check, enter.segment and f"segment {enter.segment}"])),
-        "manual": "by hand",
-    }[enter.kind]
-    if enter.kind == "segment" and enter.check:
-        parts += f", {enter.check}"
-    if enter.guard is not None:
-        parts += f", if {enter.guard.source}"
-    return parts + (f", at most {enter.limit[0]}/{enter.limit[1]}" if enter.limit else "")
-
-
 def _spine_state(plan: _Plan, name: str) -> Iterator[str]:
     """Yield the lines of one state: itself with its side ways, then the line that leads down from it."""
     state = plan.journey.states[name]
@@ -154,12 +104,12 @@ def _spine_state(plan: _Plan, name: str) -> Iterator[str]:
 def _state_lines(state: State, bar: str) -> list[str]:
     """Return a state in words; the arms of a decision go on below when they are many."""
     head = f"{symbol(state)} {state.name}"
-    words = ", ".join(_words(state))
+    words = ", ".join(clauses(state))
     if not isinstance(state.action, Choose):
         return [f"{head}   {words}" if words else head]
     lines = [f"{head}   {words + ': ' if words else ''}"]
     margin = bar + " " * (len(head) + 2)
-    for at, arm in enumerate(_arms(state.action)):
+    for at, arm in enumerate(show_arms(state.action)):
         gap = "" if at == 0 else " · "
         if at and len(lines[-1] + gap + arm) > WIDTH:
             lines[-1] += " ·"
@@ -190,79 +140,9 @@ def _target(plan: _Plan, edge: Edge) -> str:
     if drawn:
         return edge.target
     state = plan.journey.states[edge.target]
-    words = ", ".join(_words(state))
+    words = ", ".join(clauses(state))
     text = f"{symbol(state)} {state.name}" + (f"   {words}" if words else "")
     if isinstance(state.action, Leave):
         return text
     onward = plan.ways[edge.target][0]
     return f"{text} ──{onward.label + '──' if onward.label else ''}▶ {_target(plan, onward)}"
-
-
-def _words(state: State) -> Iterator[str]:
-    """Yield the clauses of a state in their fixed order: when, if, what."""
-    timing = show_after(state)
-    if timing and (state.action is not None or state.window or state.guard or state.until):
-        yield timing
-    if state.until is not None:
-        yield f"until {state.until.source}"
-    if state.window is not None:
-        yield show_window(state.window)
-    if state.guard is not None:
-        yield f"if {state.guard.source}"
-    yield from _deed(state.action)
-
-
-def _deed(action: Action | None) -> Iterator[str]:
-    match action:
-        case Send():
-            yield action.message
-        case Set():
-            yield from (f"{where}.{name} = {_literal(value)}" for where, name, value in action.values)
-        case Emit():
-            yield action.event
-        case Call():
-            yield f"{action.method} {action.url}"
-        case WaitFor() if len({awaited.then for awaited in action.first}) > 1:
-            yield f"at most {show_span(action.within)}"
-        case Leave():
-            yield action.reason
-
-
-def _literal(value: object) -> str:
-    return value.source if isinstance(value, Expression) else json.dumps(value, ensure_ascii=False, default=str)
-
-
-def _arms(choose: Choose) -> Iterator[str]:
-    for arm in choose.arms:
-        name = NOTHING if arm.id == NOTHING else arm.message
-        shown = f"{arm.id}: {name}" if arm.id != name else name
-        yield f"{shown} (if {arm.guard.source})" if arm.guard else shown
-
-
-def show_window(window: Window) -> str:
-    """Return "weekdays 09:00-19:00"."""
-    days = {frozenset(range(7)): "", frozenset(range(5)): "weekdays", frozenset({5, 6}): "weekends"}.get(
-        window.days, " ".join(DAYS[day] for day in sorted(window.days))
-    )
-    if window.best:
-        return f"{days} best hour".strip()
-    if window.opens is None:
-        return days or "any day"
-    hours = f"{window.opens:%H:%M}" + (f"-{window.closes:%H:%M}" if window.closes else "")
-    return f"{days} {hours}".strip()
-
-
-def _everywhere(journey: Journey) -> Iterator[str]:
-    if journey.goal is not None and journey.goal.exit:
-        yield f"{_when(journey.goal.events, journey.goal.guard)} ▶ goal"
-    for leave in journey.exits:
-        yield f"{_when(leave.events, leave.guard)} ▶ {END}"
-    for jump in journey.jumps:
-        yield f"{_when(jump.events, jump.guard)} ▶ {jump.then}"
-
-
-def _when(events: tuple[str, ...], guard: Expression | None) -> str:
-    words = " or ".join(events)
-    if guard is None:
-        return words
-    return f"{words} if {guard.source}" if words else guard.source
