@@ -45,8 +45,12 @@ def open_store(url: str, durability: Literal["full", "normal"] = "full", patienc
     engine = sa.create_engine(address, json_serializer=to_json, json_deserializer=from_json, **_pool(address))
     if engine.dialect.name == "sqlite":
         _teach_sqlite(engine, durability, patience)
-    with reading(engine) as conn:
-        conn.execute(sa.text("SELECT 1"))
+    try:
+        with reading(engine) as conn:
+            conn.execute(sa.text("SELECT 1"))
+    except StoreUnavailable:
+        engine.dispose()
+        raise
     return engine
 
 
