@@ -56,8 +56,11 @@ class Needs:
 def claim(conn: sa.Connection, now: datetime, limit: int, needs: Needs) -> list[Snapshot]:
     """Claim the contacts whose alarms have rung, oldest alarm first, until the transaction ends."""
     ids = _due(conn, now, limit)
-    if not ids:
-        return []
+    return load(conn, ids, now, needs) if ids else []
+
+
+def load(conn: sa.Connection, ids: Sequence[str], now: datetime, needs: Needs) -> list[Snapshot]:
+    """Return the snapshots of these contacts, in this order."""
     people = _people(conn, ids)
     running = _by_contact(conn, _running(ids), lambda row: Enrollment(*row), 1)
     happened = _events(conn, ids, now, needs)
