@@ -11,7 +11,9 @@ MASK = "\ue000"  # stands for what was reported; a scalar that holds it becomes 
 
 _TAB = re.compile(r"[ ]*\t[ \t]*(?=[^\s#])")
 _BRACES = re.compile(r"\{\{.*?(?:\}\}|$)")
-_QUOTED = re.compile(r"(?:^|[{,\s])(?:if|until|value|cost):[ ]+(?P<quote>\"[^\"]*\"|'[^']*')(?P<rest>[ ]+[^\s,}\]#].*)$")
+_QUOTED = re.compile(
+    r"(?:^|[{,\s])(?:if|until|value|cost):[ ]+(?P<quote>\"[^\"]*\"|'[^']*')(?P<rest>[ ]+[^\s,}\]#].*)$"
+)
 
 
 def code(line: str) -> str:

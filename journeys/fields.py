@@ -235,7 +235,7 @@ def read_time(page: Page, node: Node, raw: str | None = None) -> time | None:
         node,
         f'cannot read "{text}" as a time of day',
         label=f'write "{written}"' if written else "",
-        notes=("24-hour HH:MM in the contact's own time zone; a window is \"09:00-11:00\"",),
+        notes=('24-hour HH:MM in the contact\'s own time zone; a window is "09:00-11:00"',),
         fix=page.swap(node, f'"{written}"') if written and raw in (None, node.raw) else (),
     )
     return None

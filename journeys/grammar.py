@@ -95,7 +95,9 @@ def tree(source: str) -> Leaf:
     from lark.exceptions import UnexpectedInput  # noqa: PLC0415 - see _parser
 
     if len(source) > 4000 or _depth(source) > 40:
-        raise Misfit("X300", 0, 1, "this expression is too long or too deep", "split it over several states or segments")
+        raise Misfit(
+            "X300", 0, 1, "this expression is too long or too deep", "split it over several states or segments"
+        )
     single = _SINGLE.search(_TEXT.sub(lambda found: "_" * len(found.group()), source))
     if single:
         raise Misfit("X303", single.start(), single.end(), "a single `=` does not compare", "write ==")

@@ -1,0 +1,178 @@
+"""Who comes in and who goes: enter, reenter, goal, exit_when, jump_when."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Literal, cast
+
+from journeys.conditions import read_condition, read_expression
+from journeys.fields import Fields, read_choice, shaped
+from journeys.journey import Enter, ExitWhen, Goal, JumpWhen, Reenter
+from journeys.names import Names
+from journeys.node import Node
+from journeys.page import Page
+from journeys.span import parse_span
+from journeys.spot import Spot, event_props, mark, read_events, read_segment
+
+KINDS = ("event", "segment", "schedule", "manual")
+_ALLOWED = {
+    "event": ("event", "if", "limit"),
+    "schedule": ("schedule", "segment", "if", "limit"),
+    "segment": ("segment", "check", "if", "limit"),
+    "manual": ("manual",),
+}
+_LIMIT = re.compile(r"(\d{1,9})/(min|hour|day)")
+_CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]"
+_CHECK = re.compile(rf"daily {_CLOCK}|hourly")
+_SCHEDULE = re.compile(
+    rf"(?:daily|weekdays|weekends|(?:mon|tue|wed|thu|fri|sat|sun)(?:,(?:mon|tue|wed|thu|fri|sat|sun))*|"
+    rf"(?:[1-9]|[12][0-9]|3[01])(?:st|nd|rd|th)) {_CLOCK}|hourly"
+)
+_CRON = re.compile(r"cron\s+[\"']?(\S+(?:\s+\S+){4})[\"']?")
+
+
+def read_enter(page: Page, node: Node, journey: str, names: Names) -> Enter | None:
+    """Return what starts a run."""
+    if node.kind == "list" and all(item.kind == "text" for item in node.items):
+        listed = ", ".join(item.raw for item in node.items)
+        written = f"{{event: [{listed}]}}"
+        helps = (f"several events may start a journey: `enter: {written}`",)
+        says = "`enter` is a mapping, but this is a list"
+        page.add("S111", node, says, helps=helps, fix=page.swap(node, written))
+        return None
+    if not shaped(page, node, "map", "enter"):
+        return None
+    kind = next((key for key in ("event", "schedule", "segment", "manual") if node.get(key)), None)
+    if kind is None:
+        fields = Fields(page, node, ("event", "segment", "schedule", "manual"), "enter")
+        if not any(key.kind == "broken" for key, _ in node.entries) and len(fields.values) == len(node.entries):
+            page.add("S113", node, "`enter` needs one of `event`, `segment`, `schedule` or `manual: true`")
+        return None
+    fields = Fields(page, node, _ALLOWED[kind], "enter")
+    return _entered(fields, kind, journey, names)
+
+
+def _entered(fields: Fields, kind: str, journey: str, names: Names) -> Enter | None:
+    page, internal = fields.page, (f"enter:{journey}",)
+    limit = _limit(fields)
+    if kind == "manual":
+        if not fields.flag("manual", True):
+            page.add("S112", cast(Node, fields.node_of("manual")), "`manual` can only be true: leave it out otherwise")
+        return Enter(internal, "manual")
+    if kind == "event":
+        events = read_events(page, fields.node_of("event"), names.data)
+        seen = Names(names.data, event=event_props(names.data, events), vars=names.vars)
+        guard = read_condition(page, fields.node_of("if"), seen)
+        return Enter(events, "event", guard, limit=limit) if events else None
+    segment = read_segment(page, fields.node_of("segment"), names.data)
+    guard = read_condition(page, fields.node_of("if"), Names(names.data, vars=names.vars))
+    if kind == "segment":
+        return Enter(internal, "segment", guard, segment, _check(fields), limit)
+    return Enter(internal, "schedule", guard, segment, _schedule(fields), limit)
+
+
+def _check(fields: Fields) -> str:
+    node = fields.node_of("check")
+    if node is None:
+        return "hourly"
+    span = parse_span(node.raw)
+    if not _CHECK.fullmatch(node.raw) and (span is None or span < timedelta(minutes=1)):
+        says = f'cannot read "{node.raw}" as a rhythm'
+        fields.page.add("S112", node, says, label="write daily 06:00, hourly or 15m")
+    return node.raw
+
+
+def _schedule(fields: Fields) -> str:
+    node = cast(Node, fields.node_of("schedule") or fields.node)
+    if node.kind != "text" or not (_SCHEDULE.fullmatch(node.raw) or _CRON.fullmatch(node.raw)):
+        label = 'write "mon 09:00", "1st 10:00" or cron "0 9 * * 1"'
+        fields.page.add("S112", node, f'cannot read "{node.raw}" as a schedule', label=label)
+    return node.raw
+
+
+def _limit(fields: Fields) -> tuple[int, Literal["min", "hour", "day"]] | None:
+    node = fields.node_of("limit")
+    if node is None:
+        return None
+    found = _LIMIT.fullmatch(node.raw)
+    if found is None or int(found[1]) == 0:
+        fields.page.add("S112", node, f'cannot read "{node.raw}" as a limit', label="write for example 400/day")
+        return None
+    return int(found[1]), cast(Literal["min", "hour", "day"], found[2])
+
+
+def read_reenter(page: Page, node: Node | None, enter: Enter | None) -> Reenter:
+    if node is None or node.kind == "broken":
+        return Reenter()
+    if node.kind != "map":
+        word = read_choice(page, node, "reenter", ("never", "always"))
+        return Reenter(timedelta(0)) if word == "always" else Reenter()
+    fields = Fields(page, node, ("after", "while_active", "max"), "reenter")
+    active = fields.choice("while_active", ("ignore", "restart", "parallel"), "ignore")
+    if active == "parallel" and enter is not None and enter.kind != "event":
+        page.add(
+            "S112", cast(Node, fields.node_of("while_active")), "`parallel` is only for journeys that events start"
+        )
+    most = fields.whole("max", 0, 1) if "max" in fields else None
+    return Reenter(
+        fields.span("after", timedelta(0)), cast(Literal["ignore", "restart", "parallel"], active), most or None
+    )
+
+
+def read_goal(page: Page, node: Node | None, names: Names) -> Goal | None:
+    if node is None or node.kind == "broken":
+        return None
+    fields = Fields(page, node, ("event", "if", "within", "value", "exit"), "goal")
+    if not fields.needs("event"):
+        return None
+    events = read_events(page, fields.node_of("event"), names.data)
+    seen = _seen(names, events)
+    guard = read_condition(page, fields.node_of("if"), seen)
+    value = read_expression(page, fields.node_of("value"), seen, "number")
+    if not events:
+        return None
+    return Goal(events, guard, fields.span("within", timedelta(days=30)), value, fields.flag("exit", True))
+
+
+def _seen(names: Names, events: tuple[str, ...]) -> Names:
+    event = event_props(names.data, events) if events else None
+    return Names(names.data, names.entry, event, names.vars, names.params)
+
+
+def read_exits(page: Page, node: Node | None, names: Names) -> tuple[ExitWhen, ...]:
+    if node is None or not shaped(page, node, "list", "exit_when"):
+        return ()
+    exits = []
+    for item in node.items:
+        fields = Fields(page, item, ("event", "if", "reason"), "exit_when")
+        if not fields.values:
+            if item.kind == "map" and not item.entries:
+                page.add("S113", item, "`exit_when` needs an `event` or an `if`")
+            continue
+        events = read_events(page, fields.node_of("event"), names.data)
+        guard = read_condition(page, fields.node_of("if"), _seen(names, events))
+        if not events and "if" not in fields and "event" not in fields:
+            page.add("S113", item, "`exit_when` needs an `event` or an `if`")
+        reason = fields.name("reason") or (events[0] if events else "exit_when")
+        if events or guard:
+            exits.append(ExitWhen(events, guard, reason, mark(page, item)))
+    return tuple(exits)
+
+
+def read_jumps(spot: Spot, node: Node | None, names: Names) -> tuple[JumpWhen, ...]:
+    """Return the jumps; `spot` is any state of the journey, for the names it may lead to."""
+    page = spot.page
+    if node is None or not shaped(page, node, "list", "jump_when"):
+        return ()
+    jumps = []
+    for item in node.items:
+        fields = Fields(page, item, ("event", "if", "then"), "jump_when")
+        if not fields.needs("event", "then"):
+            continue
+        events = read_events(page, fields.node_of("event"), names.data)
+        guard = read_condition(page, fields.node_of("if"), _seen(names, events))
+        target = spot.target(fields.node_of("then"), "")
+        if events and target:
+            jumps.append(JumpWhen(events, guard, target))
+    return tuple(jumps)

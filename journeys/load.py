@@ -1,0 +1,149 @@
+"""Files to Definitions: everything that is there, and everything that is wrong, all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from journeys.build import build
+from journeys.check import check, ignored
+from journeys.data_file import read_data
+from journeys.fragments import Fetch, Shelf
+from journeys.journey import Journey
+from journeys.messages import messages
+from journeys.page import Page
+from journeys.problem import Problem
+from journeys.project import Definitions, Project
+from journeys.project_file import read_project
+from journeys.reader import LONGEST, decode, read
+
+PROJECT, DATA = "sojourn.yaml", "data.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """One journey file: the journey unless it has an error, and what was found in it and in the files it uses."""
+
+    journey: Journey | None
+    problems: tuple[Problem, ...]
+
+
+def find_root(start: Path) -> Path | None:
+    """Return the folder of the project that `start` lies in: the nearest one upward with a sojourn.yaml."""
+    start = start.resolve()
+    return next((folder for folder in (start, *start.parents) if (folder / PROJECT).is_file()), None)
+
+
+def load(root: Path, env: Mapping[str, str]) -> Definitions:
+    """Return all that the files under `root` say; a broken file never hides another."""
+    root = root.resolve()
+    project, problems = load_project(root, env)
+    journeys: dict[str, Journey] = {}
+    sources: dict[str, str] = {}
+    for path in _yaml_files(root / "journeys"):
+        page = _page(root, path)
+        if project is None:
+            read(page)
+            problems += page.problems
+            continue
+        loaded = _loaded(page, project, _fetch(root), _names(root / "fragments"))
+        problems += loaded.problems
+        journey = loaded.journey
+        if journey is not None and journey.name in journeys:
+            problems.append(_twice(journey, journeys[journey.name]))
+        elif journey is not None:
+            journeys[journey.name] = journey
+            sources[journey.name] = "\n".join(page.lines)
+    return Definitions(project, journeys, _ordered(problems), sources)
+
+
+def load_project(root: Path, env: Mapping[str, str]) -> tuple[Project | None, list[Problem]]:
+    """Return the project of sojourn.yaml, data.yaml and templates/, and what is wrong with it."""
+    if not (root / PROJECT).is_file():
+        return None, [Problem("S113", "error", PROJECT, 1, 1, 2, f"no {PROJECT} in {root}")]
+    data_page = _page(root, root / DATA) if (root / DATA).is_file() else Page(DATA, "")
+    data = read_data(data_page, read(data_page))
+    page = _page(root, root / PROJECT)
+    node = read(page)
+    project = read_project(page, node, data, (root, env)) if node is not None else None
+    if node is None and not page.problems:
+        page.add("S113", (1, 1, 2), f"{PROJECT} is empty")
+    problems = page.problems + data_page.problems
+    return (replace(project, messages=messages(root)) if project else None), problems
+
+
+def load_journey(
+    text: str, file: str, project: Project, fetch: Fetch | None = None
+) -> tuple[Journey | None, list[Problem]]:
+    """Return the journey that `text` says, and its problems; `fetch` gives the texts of fragments and used files.
+
+    Without `fetch` they are read from the project's folder.
+    """
+    loaded = _loaded(Page(file, text.replace("\r\n", "\n")), project, fetch or _fetch(project.root), ())
+    return loaded.journey, list(_ordered(loaded.problems))
+
+
+def _loaded(page: Page, project: Project, fetch: Fetch, fragments: tuple[str, ...]) -> Loaded:
+    shelf = Shelf(fetch, fragments)
+    root = read(page) if not page.problems else None
+    if root is None and not page.problems:
+        page.add("S113", (1, 1, 2), "this file is empty")
+    journey = build(page, root, project, shelf) if root is not None else None
+    found = [*page.problems, *(problem for other, _ in shelf.pages.values() for problem in other.problems)]
+    if journey is None or any(problem.severity == "error" for problem in found):
+        return Loaded(None, _heeded(found, page))
+    found += check(journey, project)
+    broken = any(problem.severity == "error" for problem in found)
+    return Loaded(None if broken else journey, _heeded(found, page))
+
+
+def _heeded(problems: Iterable[Problem], page: Page) -> tuple[Problem, ...]:
+    """Return the problems without the warnings that their line asks to ignore."""
+    source = "\n".join(page.lines)
+    return tuple(problem for problem in problems if problem.file != page.file or not ignored(problem, source))
+
+
+def _ordered(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Return each problem once: what is wrong in a fragment is found by every journey that runs it."""
+    unique = dict.fromkeys(problems)
+    return tuple(sorted(unique, key=lambda problem: (problem.file, problem.line, problem.col, problem.code)))
+
+
+def _twice(journey: Journey, other: Journey) -> Problem:
+    place = journey.places["journey"]
+    says = f'two journeys are called "{journey.name}"'
+    notes = (f"the other one is {other.file}",)
+    return Problem("S122", "error", place.file, place.line, place.col, place.end_col, says, notes=notes)
+
+
+def _yaml_files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*.yaml") if path.is_file()) if folder.is_dir() else []
+
+
+def _names(folder: Path) -> tuple[str, ...]:
+    return tuple(path.stem for path in _yaml_files(folder))
+
+
+def _page(root: Path, path: Path) -> Page:
+    file = path.relative_to(root).as_posix()
+    try:
+        with path.open("rb") as stream:
+            return decode(stream.read(LONGEST + 1), file)
+    except OSError as error:
+        page = Page(file, "")
+        page.add("Y009", (1, 1, 2), f"cannot read this file: {error.strerror}")
+        return page
+
+
+def _fetch(root: Path) -> Fetch:
+    """Return what reads files of the project, never one outside of it."""
+
+    def fetch(file: str) -> str | None:
+        path = (root / file).resolve()
+        if not path.is_relative_to(root.resolve()) or not path.is_file():
+            return None
+        page = _page(root.resolve(), path)
+        return None if page.problems else "\n".join(page.lines)
+
+    return fetch
