@@ -17,7 +17,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from engine.core.model import Decision, Event, Outcome, Reward
+from engine.core.model import Event, Outcome, Reward
+from engine.store.rows import decision, run_of
 from engine.store.sets import one_of
 from engine.store.tables import contacts, decisions, enrollments, events, policies
 
@@ -49,7 +50,7 @@ def claim(conn: sa.Connection, now: datetime, limit: int, names: Sequence[str]) 
     rows = conn.execute(_rows(keys)).all()
     happened = _events(conn, keys, now, names)
     entries = _entries(conn, keys)
-    return [_outcome(row, tuple(happened[row.key]), entries.get(_enrollment(row.key)) or {}) for row in rows]
+    return [_outcome(row, tuple(happened[row.key]), entries.get(run_of(row.key)) or {}) for row in rows]
 
 
 def _due(now: datetime, limit: int) -> sa.Select[Any]:
@@ -88,28 +89,16 @@ def _events(
         .order_by(e.at, e.id)
     )
     found: defaultdict[str, list[Event]] = defaultdict(list)
-    for decision, *rest in conn.execute(query):
-        found[decision].append(Event(*rest))
+    for key, *rest in conn.execute(query):
+        found[key].append(Event(*rest))
     return found
 
 
 def _entries(conn: sa.Connection, keys: Iterable[str]) -> dict[str, Mapping[str, Any]]:
     """Return the entry of each decision's enrollment."""
-    runs = {_enrollment(key) for key in keys}
+    runs = {run_of(key) for key in keys}
     query = sa.select(enrollments.c.id, enrollments.c.entry).where(one_of(enrollments.c.id, runs))
     return {row.id: row.entry for row in conn.execute(query)}
-
-
-def _enrollment(key: str) -> str:
-    return key.rpartition(":")[0]
-
-
-def decision(row: sa.Row[Any]) -> Decision:
-    """Return a row of `decisions` in the core's words."""
-    return Decision(
-        row.key, f"{row.journey}.{row.state}", row.at, row.group, tuple(row.arms), tuple(row.chances), row.arm,
-        row.propensity, row.u, row.policy, row.features, row.closes_at - row.starts_at, row.cost,
-    )  # fmt: skip
 
 
 def _outcome(row: sa.Row[Any], happened: tuple[Event, ...], entry: Mapping[str, Any]) -> Outcome:
