@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -101,13 +101,12 @@ def terms(project: Project, secret: bytes) -> Terms:
     return Terms(digest_with(secret), resend)
 
 
-def digest_with(secret: bytes):  # type: ignore[no-untyped-def]
-    """Return the keyed hash under which an address that must not be used is remembered."""
+def digest_with(secret: bytes) -> Callable[[str, str], str]:
+    """Return the keyed hash under which an address that must not be used is remembered, by channel."""
 
-    def digest(address: str) -> str:
-        return blake2b(
-            address.strip().lower().encode(), key=secret[:64], digest_size=16, person=b"suppression"
-        ).hexdigest()
+    def digest(channel: str, address: str) -> str:
+        said = f"{channel}:{address.strip().lower()}".encode()
+        return blake2b(said, key=secret[:64], digest_size=16, person=b"suppression").hexdigest()
 
     return digest
 

@@ -52,8 +52,8 @@ class Letters:
             rendered = template.render(self.variables(delivery), self._links(delivery))
             return self._packed(delivery, template, (rendered, now))
         except (TemplateProblem, ValueError) as problem:
-            kind = "hard" if isinstance(problem, AddressRefused) else "render"
-            return Receipt(delivery.key, "failed", kind, str(problem)[:500])
+            refused = isinstance(problem, AddressRefused)
+            return Receipt(delivery.key, "failed", "hard" if refused else "render", str(problem)[:500])
         except KeyError:
             return Receipt(delivery.key, "failed", "render", f"there is no template for {delivery.message}")
 

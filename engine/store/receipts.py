@@ -37,7 +37,7 @@ class Terms:
     sent again (transactional ones always are, once), the pauses between tries, and when to give up.
     """
 
-    digest: Callable[[str], str]
+    digest: Callable[[str, str], str]
     resend: frozenset[str] = frozenset()
     backoff: tuple[timedelta, ...] = BACKOFF
     give_up: timedelta = timedelta(hours=48)  # after it was due, where the message says nothing itself
@@ -182,7 +182,7 @@ def _place(after: _After) -> dict[str, Any]:
 
 
 def _objection(after: _After, now: datetime, terms: Terms) -> dict[str, Any]:
-    digest = terms.digest(after.row.address)
+    digest = terms.digest(after.row.channel, after.row.address)
     return {"digest": digest, "channel": after.row.channel, "reason": after.kind, "at": now}
 
 

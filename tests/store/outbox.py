@@ -17,7 +17,7 @@ from engine.store.tables import addresses, contacts, decisions, deliveries
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 LEASE = Lease("one", 10 * MINUTE)
-TERMS = Terms(lambda address: sha256(address.lower().encode()).hexdigest())
+TERMS = Terms(lambda channel, address: sha256(f"{channel}:{address.lower()}".encode()).hexdigest())
 
 
 def store() -> sa.Engine:

@@ -244,7 +244,7 @@ def test_a_hard_bounce_suppresses_the_address_and_is_an_event_that_rings(conn):
     answer(conn, "k", "failed", NOON + MINUTE, kind="hard", detail="550 5.1.1 no such user")
     assert conn.scalar(sa.select(addresses.c.suppressed)) == "hard"
     (kept,) = conn.execute(sa.select(suppressions))
-    assert (kept.digest, kept.channel, kept.reason) == (TERMS.digest("ana@example.org"), "email", "hard")
+    assert (kept.digest, kept.channel, kept.reason) == (TERMS.digest("email", "ana@example.org"), "email", "hard")
     (bounced,) = conn.execute(sa.select(events))
     assert (bounced.name, bounced.contact_id, bounced.at, bounced.fresh) == ("bounced", "ana", NOON + MINUTE, True)
     assert bounced.data["class"] == "hard"
