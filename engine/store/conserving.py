@@ -44,8 +44,8 @@ class Conservation:
 
 def conservation(conn: sa.Connection, contact_id: str | None = None) -> Conservation:
     """Return intents against end states and runs against whereabouts, of everybody or of one contact."""
-    of_d = [d.contact_id == contact_id] * (contact_id is not None)
-    of_n = [n.contact_id == contact_id] * (contact_id is not None)
+    of_d = [d.contact_id == contact_id] if contact_id else []
+    of_n = [n.contact_id == contact_id] if contact_id else []
     statuses = {row[0]: row[1] for row in conn.execute(_tally(d.status, of_d))}
     whereabouts = sa.case(
         (n.status == "left", sa.literal("left:").concat(sa.func.coalesce(n.reason, ""))), else_=n.status

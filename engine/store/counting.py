@@ -37,7 +37,8 @@ class Period:
     until: datetime | None = None
 
     def holds(self, at: sa.ColumnElement[datetime]) -> list[sa.ColumnElement[bool]]:
-        return [at >= self.since] * (self.since is not None) + [at < self.until] * (self.until is not None)
+        """Return the conditions that `at` lies in the period."""
+        return ([at >= self.since] if self.since else []) + ([at < self.until] if self.until else [])
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,8 +137,9 @@ def log(conn: sa.Connection, wanted: Wanted | None = None) -> list[Line]:
     if not parts:
         return []
     lines = sa.union_all(*(sa.select(part) for part in parts)).subquery()
-    order = (lines.c.at, lines.c.key) if wanted.after else (lines.c.at.desc(), lines.c.key.desc())
-    found = [Line(*row) for row in conn.execute(sa.select(lines).order_by(*order).limit(wanted.limit))]
+    order = (lines.c.at, lines.c.kind, lines.c.key)
+    asked = sa.select(lines).order_by(*(order if wanted.after else (by.desc() for by in order))).limit(wanted.limit)
+    found = [Line(*row) for row in conn.execute(asked)]
     return found if wanted.after else found[::-1]
 
 
