@@ -64,7 +64,7 @@ def _stands_on_an_arrow(journey: Journey, ways: Mapping[str, list[Edge]], name: 
         return False
     source = sources.pop()
     names = list(journey.states)
-    plain = len({edge.target for edge in ways[name]}) == 1 and not isinstance(journey.states[name].action, Choose)
+    plain = len(ways[name]) == 1 and not isinstance(journey.states[name].action, Choose)
     return plain and names.index(source) < names.index(name) and _down(journey.states[source]) != name
 
 
@@ -95,6 +95,8 @@ def _spine_state(plan: _Plan, name: str) -> Iterator[str]:
     side = [] if leaves else [edge for edge in plan.ways[name] if edge is not down]
     bar = "│" if down else " "
     *first, last = _state_lines(state, bar)
+    if side and isinstance(state.action, Choose):  # an arrow behind the last arm would seem to be that arm's
+        first, last = [*first, last], bar + " " * (len(state.name) + 3)
     yield from first
     yield from _arrows(plan, last, side, bar)
     if below is not None:
