@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from journeys.expression import Expression
-from journeys.journey import Awaited, Branch, Journey, Leave, Split, State, WaitFor
+from journeys.journey import Awaited, Branch, Call, Journey, Leave, Split, State, WaitFor
 from journeys.span import show_span
 
 TIME_UP = "time up"
 OTHERWISE = "otherwise"
 NO_DATE = "no date"
+CALL_FAILED = "call failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,8 @@ def _passed_over(state: State, *, slow: bool) -> Iterator[Edge]:
         return
     if state.guard is not None:
         yield Edge(state.name, state.otherwise, OTHERWISE, slow, "else")
+    elif isinstance(state.action, Call) and state.action.save_as is not None:
+        yield Edge(state.name, state.otherwise, CALL_FAILED, waits=True, clause="else")
     elif state.until is not None:
         yield Edge(state.name, state.otherwise, NO_DATE, clause="else")
 
