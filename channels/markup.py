@@ -1,0 +1,193 @@
+"""What happens to a mail template once, before any person: front matter, MJML, CSS, preheader, links, text part."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+import css_inline
+import mrml
+from inscriptis import get_text
+
+from channels.errors import TemplateProblem
+from channels.marks import CLOSE, OPEN, PLACED
+
+FRONT = re.compile(r"\A\ufeff?\s*<!--(.*?)-->[ \t]*\n?", re.DOTALL)
+FRONT_LINE = re.compile(r"\s*([A-Za-z_-]+)\s*:\s*(.*?)\s*\Z")
+FRONT_KEYS = ("subject", "preheader")
+COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+MJML_TAG = re.compile(r"<(/?)(mjml|mj-[a-z-]+)\b(?:[^>\"']|\"[^\"]*\"|'[^']*')*?(/?)>", re.DOTALL)
+MJML_NAMES = (
+    "head body attributes all class breakpoint font html-attributes selector html-attribute preview style title raw "
+    "accordion accordion-element accordion-title accordion-text button carousel carousel-image column divider group "
+    "hero image navbar navbar-link section social social-element spacer table text wrapper"
+)
+MJML_TAGS = ("mjml", *(f"mj-{name}" for name in MJML_NAMES.split()))
+HREF = re.compile(r"(<(?:a|area|v:\w+)\b[^>]*?\shref=)(?:\"([^\"]*)\"|'([^']*)')", re.IGNORECASE | re.DOTALL)
+BODY = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
+PREHEADER = '<div style="display:none;max-height:0;overflow:hidden;mso-hide:all">{}</div>'
+TABLE_START = re.compile(rf"(<table\b[^>]*>)((?:\s*{PLACED.pattern})+\s*)(?=<tr\b)", re.IGNORECASE)
+UNSEEN = re.compile(r"<(style|script|head|title)\b.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
+ANCHOR = re.compile(r"<a\b[^>]*?\shref=(?:\"([^\"]*)\"|'([^']*)')[^>]*>(.*?)</a\s*>", re.IGNORECASE | re.DOTALL)
+IMAGE = re.compile(r"<img\b(?:[^>]*?\salt=(?:\"([^\"]*)\"|'([^']*)'))?[^>]*>", re.IGNORECASE | re.DOTALL)
+ROWS = re.compile(r"<(/?)(table|tbody|thead|tfoot|tr)\b[^>]*>", re.IGNORECASE)
+CELLS = re.compile(r"<(/?)(?:td|th)\b[^>]*>", re.IGNORECASE)
+KEPT = re.compile(f"{OPEN}kept(\\d+){CLOSE}")
+HIDDEN = re.compile(r"<(div|span|p)\b[^>]*style=\"[^\"]*display:\s*none[^>]*>.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One value of the front matter."""
+
+    text: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A template file cut in two; the body keeps its line numbers."""
+
+    file: str
+    fields: Mapping[str, Field]
+    body: str
+
+
+def cut(file: str, text: str) -> Source:
+    """Take the front matter off the top of a template file."""
+    found = FRONT.match(text)
+    if found is None or not re.search(rf"^\s*(?:{'|'.join(FRONT_KEYS)})\s*:", found[1], re.MULTILINE):
+        return Source(file, {}, text)
+    first = text[: found.start(1)].count("\n") + 1
+    fields = dict(
+        _front_field(file, first + number, line) for number, line in enumerate(found[1].split("\n")) if line.strip()
+    )
+    return Source(file, fields, "\n" * found[0].count("\n") + text[found.end() :])
+
+
+def _front_field(file: str, line: int, text: str) -> tuple[str, Field]:
+    found = FRONT_LINE.match(text)
+    if found is None:
+        raise TemplateProblem(file, line, f"expected `key: value`, found {text.strip()[:40]!r}")
+    key, value = found[1], found[2]
+    if key not in FRONT_KEYS:
+        raise TemplateProblem(file, line, f'unknown key "{key}"; a mail has {" and ".join(FRONT_KEYS)}')
+    return key, Field(_unquoted(file, line, value), line)
+
+
+def _unquoted(file: str, line: int, value: str) -> str:
+    if len(value) > 1 and value[0] == value[-1] == "'":
+        return value[1:-1].replace("''", "'")
+    if value[:1] != '"':
+        return value
+    try:
+        return str(json.loads(value))
+    except ValueError:
+        raise TemplateProblem(file, line, 'a value that begins with " must end with one, and write " as \\"') from None
+
+
+def mjml_to_html(file: str, source: str, hidden: str) -> str:
+    """Compile MJML; `source` is the author's text (for line numbers), `hidden` the one with marks."""
+    check_mjml(file, source)
+    try:
+        options = mrml.RenderOptions(fonts={})  # no web fonts from third parties behind the reader's back
+        return str(mrml.to_html(hidden, render_options=options).content)
+    except OSError as error:
+        says = f"this is not well-formed MJML ({error}); look for a stray < or an attribute without quotes"
+        raise TemplateProblem(file, _first_line(source), says) from None
+
+
+def check_mjml(file: str, source: str) -> None:
+    """Refuse unknown, unclosed and crossed MJML tags, by line."""
+    text = COMMENT.sub(lambda m: "\n" * m.group().count("\n"), source)
+    open_tags: list[tuple[str, int]] = []
+    for found in MJML_TAG.finditer(text):
+        closing, name, single = found.groups()
+        line = text.count("\n", 0, found.start()) + 1
+        if name not in MJML_TAGS:
+            close = get_close_matches(name, MJML_TAGS, 1)
+            raise TemplateProblem(
+                file, line, f"unknown MJML tag {name}" + (f"; did you mean {close[0]}?" if close else "")
+            )
+        if closing and (not open_tags or open_tags.pop()[0] != name):
+            raise TemplateProblem(file, line, f"</{name}> closes nothing that is open here")
+        if not closing and not single:
+            open_tags.append((name, line))
+    if open_tags:
+        raise TemplateProblem(file, open_tags[-1][1], f"<{open_tags[-1][0]}> is never closed")
+
+
+def _first_line(source: str) -> int:
+    return source[: len(source) - len(source.lstrip())].count("\n") + 1
+
+
+def inlined(file: str, document: str) -> str:
+    """Inline the CSS; style elements stay for media queries and dark mode. Nothing is fetched."""
+    fixed = TABLE_START.sub(r"\1<tbody>\2", document)
+    try:
+        return css_inline.inline(fixed, keep_style_tags=True, load_remote_stylesheets=False)
+    except (css_inline.InlineError, ValueError) as error:
+        raise TemplateProblem(file, 1, f"its CSS cannot be inlined: {error}") from None
+
+
+def with_links(document: str, number: Callable[[str], str | None]) -> str:
+    """Give every address to `number`, which answers with what stands there instead (None: leave it)."""
+
+    def place(found: re.Match[str]) -> str:
+        raw = found[2] if found[2] is not None else found[3]
+        new = number(raw)
+        return found.group() if new is None else f'{found[1]}"{new}"'
+
+    return HREF.sub(place, document)
+
+
+def with_preheader(document: str, preheader: str) -> str:
+    """Lay the preheader, unseen, at the top of the body."""
+    if not preheader:
+        return document
+    found = BODY.search(document)
+    end = found.end() if found else 0
+    return document[:end] + PREHEADER.format(html.escape(preheader, quote=False)) + document[end:]
+
+
+def to_text(document: str) -> str:
+    """Make the text part; tables are laid out as lines, because marks have no width to align by."""
+    body = BODY.split(document, maxsplit=1)[-1]
+    bare = PLACED.sub(lambda m: m.group().removeprefix("<!--").removesuffix("-->"), body)
+    bare = HIDDEN.sub("", UNSEEN.sub("", COMMENT.sub("", bare)))
+    bare = IMAGE.sub(lambda m: m[1] or m[2] or "", bare)
+    targets: list[str] = []
+    bare = ANCHOR.sub(lambda found: _spelled(found, targets), bare)
+    text = get_text(f"<html><body>{_in_lines(bare)}</body></html>")
+    text = KEPT.sub(lambda found: targets[int(found[1])], text)
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(line.strip() for line in text.split("\n")))
+
+
+def _spelled(found: re.Match[str], targets: list[str]) -> str:
+    """An anchor as `text (address)`; addresses are kept aside, the text maker would read them as HTML twice."""
+    target, inner = (found[1] if found[1] is not None else found[2]).strip(), found[3].strip()
+    if not target or target.startswith("#"):
+        return inner
+    shown = html.unescape(target.removeprefix("mailto:").removeprefix("tel:"))
+    targets.append(shown)
+    kept = f"{OPEN}kept{len(targets) - 1}{CLOSE}"
+    return kept if inner in {"", shown} else f"{inner} ({kept})"
+
+
+def _in_lines(document: str) -> str:
+    """Rows of layout tables become paragraphs, rows of tables of data become lines."""
+    layout: list[bool] = []
+
+    def row(found: re.Match[str]) -> str:
+        slash, name = found[1], found[2].lower()
+        if name == "table" and not slash:
+            layout.append("presentation" in found.group())
+        elif name == "table" and layout:
+            layout.pop()
+        return f"<{slash}{'p' if name == 'tr' and layout and layout[-1] else 'div'}>"
+
+    return CELLS.sub(lambda m: "</span> " if m[1] else "<span>", ROWS.sub(row, document))
