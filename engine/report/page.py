@@ -106,8 +106,9 @@ def sentence(f: Findings, a: Answer) -> str:
 
 def detail(a: Answer) -> str:
     """Return numerators, denominators and both intervals."""
+    now, always = (wording.bracket(s).replace(" ", "\u00a0") for s in (a.difference.now, a.difference.any_day))
     sides = " · ".join(f"{g.name} {count(g.goals)} of {count(g.contacts)}" for g in (a.treated, a.control))
-    return f"{sides} · 95 % {wording.bracket(a.difference.now)} · any day {wording.bracket(a.difference.any_day)}"
+    return f"{sides} · 95 % {now} · any day {always}"
 
 
 def tiles(f: Findings) -> tuple[tuple[str, str], ...]:

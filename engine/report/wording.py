@@ -65,7 +65,7 @@ def verdict_text(verdict: Verdict) -> str:
     """Return the verdict with what would be needed to settle it."""
     if verdict.needed is None or verdict.worth is None:
         return verdict.word
-    size = f"{points(verdict.worth).lstrip('+')} would need about {about(verdict.needed)} contacts per group"
+    size = f"{points(verdict.worth).lstrip('+')} needs ~{about(verdict.needed)} per group"
     return f"{verdict.word} ({size})"
 
 
