@@ -24,7 +24,7 @@ store: "sqlite://"
 channels: {email: {provider: captured, from: a@b.test}, push: {provider: captured}}
 topics: {promo: {title: Promo}, account: {title: Account, transactional: true}}
 caps: {all: [100/day]}
-quiet_hours: {from: "00:00", to: "00:01"}
+quiet_hours: {from: "03:33", to: "03:34"}
 webhooks: {crm: {url: "https://crm.test/hook"}}
 """
 DATA = """
