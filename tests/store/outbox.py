@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from hashlib import sha256
 from typing import Any
 
@@ -20,11 +21,20 @@ LEASE = Lease("one", 10 * MINUTE)
 TERMS = Terms(lambda channel, address: sha256(f"{channel}:{address.lower()}".encode()).hexdigest())
 
 
-def store() -> sa.Engine:
+@cache
+def _store() -> sa.Engine:
     engine = connect.open_store("sqlite://")
     with connect.writing(engine) as conn:
         connect.create(conn)
     return engine
+
+
+@contextmanager
+def fresh() -> Iterator[sa.Connection]:
+    """Give a transaction on an empty store and leave nothing behind."""
+    with _store().connect() as conn, conn.begin() as transaction:
+        yield conn
+        transaction.rollback()
 
 
 def contact(conn: sa.Connection, name: str, consents: str = "promo", **addressed: str) -> None:

@@ -16,11 +16,11 @@ from outbox import (
     contact,
     counting,
     decided,
+    fresh,
     going,
     message,
     queued,
     row,
-    store,
 )
 
 from channels.channel import Receipt
@@ -34,7 +34,7 @@ AFTER_LEASE = NOON + 11 * MINUTE
 
 @pytest.fixture
 def conn():
-    with store().begin() as conn:
+    with fresh() as conn:
         contact(conn, "ana")
         yield conn
 
@@ -444,7 +444,7 @@ def test_a_link_that_was_never_sent_leads_nowhere(conn, key, number):
 
 
 def statements(contacts_: int) -> list[int]:
-    with store().begin() as conn:
+    with fresh() as conn:
         people = [f"c{n}" for n in range(contacts_)]
         conn.execute(contacts.insert(), [
             {"id": p, "attributes": {}, "consents": "promo", "created_at": NOON, "updated_at": NOON} for p in people

@@ -19,11 +19,11 @@ from outbox import (
     counting,
     decided,
     enrolled,
+    fresh,
     going,
     happened,
     message,
     queued,
-    store,
 )
 
 from channels.channel import Receipt
@@ -39,7 +39,7 @@ QUESTION = Question("welcome", ("bought",), 3 * DAY, NOON + 10 * DAY)
 
 @pytest.fixture
 def conn():
-    with store().begin() as conn:
+    with fresh() as conn:
         contact(conn, "ana")
         yield conn
 
@@ -370,10 +370,10 @@ def act(conn, what, number, now, owner):
     acts.get(what, lambda: answer(conn, what, number, now, owner))()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(SCRIPTS)
 def test_whatever_happens_every_intent_is_somewhere_and_only_there(script):
-    with store().begin() as conn:
+    with fresh() as conn:
         for n in range(6):
             contact(conn, f"c{n}")
             expires_at = NOON + n * HOUR if n % 2 else None
@@ -425,7 +425,7 @@ def statements(people: int) -> dict[str, int]:
         "log": history.log,
         "conservation": history.conservation,
     }
-    with store().begin() as conn:
+    with fresh() as conn:
         for n in range(people):
             contact(conn, f"c{n}")
             lived(conn, f"c{n}", f"r{n}")

@@ -16,9 +16,9 @@ from outbox import (
     counting,
     decided,
     enrolled,
+    fresh,
     going,
     happened,
-    store,
 )
 from outbox import row as row_of
 
@@ -34,7 +34,7 @@ NAMES = ("bought", "clicked")
 
 @pytest.fixture
 def conn():
-    with store().begin() as conn:
+    with fresh() as conn:
         contact(conn, "ana")
         yield conn
 
@@ -142,7 +142,7 @@ def test_no_more_than_the_limit_is_claimed_and_what_closes_first_comes_first(con
 
 
 def statements(people: int) -> list[int]:
-    with store().begin() as conn:
+    with fresh() as conn:
         conn.execute(contacts.insert(), [
             {"id": f"c{n}", "attributes": {}, "consents": "", "created_at": NOON, "updated_at": NOON}
             for n in range(people)
