@@ -9,6 +9,8 @@ from journeys.problem import Edit
 
 MASK = "\ue000"  # stands for what was reported; a scalar that holds it becomes a broken node
 
+FIXED = "message names are fixed so that they can be checked; pick between messages with `branch:` or `choose:`"
+
 _TAB = re.compile(r"[ ]*\t[ \t]*(?=[^\s#])")
 _BRACES = re.compile(r"\{\{.*?(?:\}\}|$)")
 _QUOTED = re.compile(
@@ -69,9 +71,7 @@ def _braces(page: Page, number: int, line: str) -> str:
             "Y002",
             (number, found.start() + 1, found.start() + 1 + len(found.group().rstrip())),
             "`{{ … }}` is template syntax and cannot be used in a journey",
-            helps=(
-                "message names are fixed so that they can be checked; pick between messages with `branch:` or `choose:`",
-            ),
+            helps=(FIXED,),
             notes=("keep {{ … }} for files under templates/",),
         )
     return _BRACES.sub(lambda found: MASK * len(found.group()), line[:end]) + line[end:]

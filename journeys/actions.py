@@ -47,7 +47,7 @@ def read_send(spot: Spot, node: Node, desk: Desk) -> Action | None:
     )
 
 
-def read_wait(spot: Spot, node: Node, desk: Desk) -> Action | None:
+def read_wait(spot: Spot, node: Node, _desk: Desk) -> Action | None:
     fields = Fields(spot.page, node, WAIT_KEYS, "wait_for")
     if fields.node is None or fields.node.kind != "map":
         return None
@@ -92,7 +92,7 @@ def _things(spot: Spot, fields: Fields, then: str) -> list[Awaited]:
     return [Awaited(event, None, guard, then) for event in events]
 
 
-def read_split(spot: Spot, node: Node, desk: Desk) -> Action | None:
+def read_split(spot: Spot, node: Node, _desk: Desk) -> Action | None:
     if not shaped(spot.page, node, "map", "split"):
         return None
     shares = [(spot.target(key, ""), read_share(spot.page, share)) for key, share in pairs(node)]
@@ -106,7 +106,7 @@ def read_split(spot: Spot, node: Node, desk: Desk) -> Action | None:
     return Split(tuple(known))
 
 
-def read_branch(spot: Spot, node: Node, desk: Desk) -> Action | None:
+def read_branch(spot: Spot, node: Node, _desk: Desk) -> Action | None:
     if not shaped(spot.page, node, "list", "branch"):
         return None
     ways = []
@@ -120,7 +120,7 @@ def read_branch(spot: Spot, node: Node, desk: Desk) -> Action | None:
     return Branch(tuple(ways))
 
 
-def read_set(spot: Spot, node: Node, desk: Desk) -> Action | None:
+def read_set(spot: Spot, node: Node, _desk: Desk) -> Action | None:
     if not shaped(spot.page, node, "map", "set"):
         return None
     values = []
@@ -155,7 +155,7 @@ def _fitting(spot: Spot, root: str, name: str, node: Node) -> Any:
     return value
 
 
-def read_emit(spot: Spot, node: Node, desk: Desk) -> Action | None:
+def read_emit(spot: Spot, node: Node, _desk: Desk) -> Action | None:
     fields = Fields(spot.page, node, ("event", "props"), "emit")
     event = fields.node_of("event")
     if not fields.needs("event") or event is None or read_name(spot.page, event, "event") is None:
@@ -200,6 +200,6 @@ def _host(url: str) -> str | None:
         return None
 
 
-def read_exit(spot: Spot, node: Node, desk: Desk) -> Action | None:
+def read_exit(spot: Spot, node: Node, _desk: Desk) -> Action | None:
     reason = read_name(spot.page, node, "exit")
     return Leave(reason) if reason else None

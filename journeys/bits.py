@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from journeys.expression import Scope
@@ -44,11 +44,11 @@ class Bit:
         return self.run(NOWHERE) if self.const else None
 
 
-NOWHERE = Scope(now=datetime.min, zone=None)  # type: ignore[arg-type]  # constants look at nothing
+NOWHERE = Scope(now=datetime(1970, 1, 1, tzinfo=UTC), zone=UTC)  # constants look at nothing
 
 
 def always(value: Any) -> Run:
-    return lambda scope: value
+    return lambda _: value
 
 
 def both(parts: list[Run]) -> Run:

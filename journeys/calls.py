@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from journeys import happenings
 from journeys.bits import Bit, Run
 from journeys.happenings import Asked
-from journeys.kinds import ANY, DATE, FLAG, NUMBER, TEXT, Kind, kind_of
+from journeys.kinds import ANY, FLAG, NUMBER, TEXT, Kind, kind_of
 from journeys.names import Unknown
 from journeys.span import parse_span
 
@@ -179,6 +179,3 @@ class Calls:
             return self.reading.unknown("R204", (name.start_pos, name.end_pos), unknown)
         self.reading.segments.add(str(name))
         return Bit(FLAG, happenings.segment(str(name)), *span)
-
-
-__all__ = ["DATE", "FUNCTIONS", "Calls"]

@@ -205,7 +205,7 @@ def _explore(table: _Table, arms: list[Arm]) -> Explore:
     if arms and least * len(arms) > 1 + 1e-9:
         at = fields.node_of("min_share") or table.fields.node_of("arms") or table.fields.node_of("messages")
         most = math.floor(1000 / len(arms)) / 10
-        says = f"{len(arms)} arms × min_share {least * 100:g}% is more than 100%"
+        says = f"{len(arms)} arms \u00d7 min_share {least * 100:g}% is more than 100%"
         page.add("B502", cast(Node, at), says, label=f"at most {most:g}%; 0.5% is usual")
     shares = _shares(table, fields, arms)
     if policy == "fixed" and shares is None and "shares" not in fields:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from journeys.expression import Expression
@@ -11,6 +12,7 @@ from journeys.node import Node
 from journeys.page import Page
 from journeys.parse import parse
 from journeys.place import Place
+from journeys.problem import Problem
 
 
 def read_expression(page: Page, node: Node | None, names: Names, wanted: str = "any") -> Expression | None:
@@ -57,5 +59,12 @@ def _parsed(page: Page, node: Node, source: str, names: Names, wanted: str) -> E
     place = Place(page.file, node.line, node.col + offset)
     found, problems = parse(source, place, names, wanted)
     for problem in problems:
-        page.keep(problem)
+        page.keep(problem if node.end_line == node.line else _on_first_line(page, problem))
     return found
+
+
+def _on_first_line(page: Page, problem: Problem) -> Problem:
+    """Return a Problem of an expression over several lines, kept within its first; it cannot be repaired by columns."""
+    end = len(page.line(problem.line)) + 1
+    col = min(problem.col, max(end - 1, 1))
+    return replace(problem, col=col, end_col=max(min(problem.end_col, end), col + 1), fix=())

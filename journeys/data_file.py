@@ -13,7 +13,6 @@ from journeys.fields import ID, Fields
 from journeys.names import Names
 from journeys.node import Node, resolve
 from journeys.page import Page
-from journeys.place import Place
 from journeys.project import Attribute, Data
 
 TYPES = ("text", "number", "flag", "date", "time", "timezone", "enum", "list")
@@ -96,7 +95,7 @@ def _default(page: Page, node: Node, type_name: str, choices: tuple[str, ...]) -
     return None
 
 
-def _is(type_: type[date] | type[time], raw: str) -> bool:
+def _is(type_: type[date | time], raw: str) -> bool:
     try:
         type_.fromisoformat(raw)
     except ValueError:
@@ -136,7 +135,3 @@ def _reaches(start: str, goal: str, segments: Mapping[str, Expression], seen: se
             if _reaches(name, goal, segments, seen):
                 return True
     return False
-
-
-def place_of_contact(data: Data) -> Place | None:
-    return data.places.get("contact")

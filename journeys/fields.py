@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import time, timedelta
 
 from journeys.node import SHAPES, Node
-from journeys.page import Page, near
+from journeys.page import Page
 from journeys.problem import Edit
 from journeys.span import parse_span, show_span
 
@@ -16,6 +16,7 @@ _SHARE = re.compile(r"(100|[0-9]{1,2})(\.[0-9]+)?%")
 _TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 _LOOSE_TIME = re.compile(r"(\d{1,2})(?:[:.h](\d{2})?)?\s*(am|pm|h)?", re.IGNORECASE)
 _LOOSE_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(seconds?|secs?|minutes?|mins?|hours?|hrs?|days?|weeks?|s|m|h|d|w)\b\.?")
+UNITS = "units are s, m, h, d, w; combine as `1d 12h`. A month has no fixed length: use 30d, or `until:` with a date"
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 EVERY_DAY = frozenset(range(7))
 _DAY_WORDS = {"weekdays": frozenset(range(5)), "weekends": frozenset({5, 6}), "any": EVERY_DAY}
@@ -191,10 +192,7 @@ def read_span(page: Page, node: Node) -> timedelta | None:
         node,
         f'cannot read "{node.raw}" as a length of time',
         label=f"write {written}" if written else (f"add a unit: {node.raw}h or {node.raw}d" if number else ""),
-        notes=(
-            "units are s, m, h, d, w; combine as `1d 12h`. "
-            "A month has no fixed length: use 30d, or `until:` with a date",
-        ),
+        notes=(UNITS,),
         fix=page.swap(node, written) if written else (),
     )
     return None
@@ -270,7 +268,3 @@ def deeper(page: Page, node: Node, key: Node) -> tuple[Edit, ...]:
         return ()
     last = max(node.end_line if node.end_col > 1 else node.end_line - 1, key.line)
     return tuple(Edit(line, 1, 1, "  ") for line in range(key.line, last + 1) if page.line(line).strip())
-
-
-def guess_of(word: str, names: Iterable[str]) -> str | None:
-    return near(word, names)

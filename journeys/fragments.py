@@ -1,4 +1,4 @@
-"""`run`: fragments are pasted in at compile time; the states of `ask_why: {run: nps}` become `ask_why.ask` and so on."""
+"""`run`: fragments are pasted in at compile time; `ask_why: {run: nps}` gives `ask_why.ask` and so on."""
 
 from __future__ import annotations
 

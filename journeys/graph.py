@@ -29,7 +29,7 @@ def cyclic(states: Mapping[str, State], start: str, jumps: Iterable[JumpWhen], *
     ways = {name: leads(state) for name, state in states.items()}
     anywhere = {jump.then for jump in jumps} | ({start} if restart else set())
     for targets in ways.values():
-        targets |= anywhere - {EXIT}
+        targets.update(anywhere - {EXIT})
     return frozenset(name for name in states if name in _reached(ways, ways[name]))
 
 

@@ -50,7 +50,7 @@ _OF_TYPE = {"enum": "text", "timezone": "text"}
 
 def kind_of(type_name: str, called: str = "", choices: tuple[str, ...] = (), maybe: bool = False) -> Kind:
     """Return the kind of an attribute or property type of data.yaml."""
-    name = type_name.split("(")[0].strip()
+    name = type_name.partition("(")[0].strip()
     return Kind(_OF_TYPE.get(name, name if name in ARTICLES else "any"), called, choices, maybe)
 
 

@@ -104,12 +104,13 @@ def quiet_hours(page: Page, node: Node, channels: tuple[str, ...], default: Quie
         found = {"": default} if default else {}
         for key, value in pairs(node):
             if key.raw in channels:
-                found.update({key.raw: quiet for quiet in [_quiet(page, value)] if quiet})
+                quiet = _quiet(page, value)
+                found |= {key.raw: quiet} if quiet else {}
             else:
                 page.unknown("R207", key, f'no channel called "{key.raw}" in sojourn.yaml', channels)
         return found
-    quiet = _quiet(page, node) or default
-    return {"": quiet} if quiet else {}
+    whole = _quiet(page, node) or default
+    return {"": whole} if whole else {}
 
 
 def _quiet(page: Page, node: Node) -> QuietHours | None:

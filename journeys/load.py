@@ -80,7 +80,7 @@ def load_journey(
 
     Without `fetch` they are read from the project's folder.
     """
-    loaded = _loaded(Page(file, text.replace("\r\n", "\n")), project, fetch or _fetch(project.root), ())
+    loaded = _loaded(Page(file, text), project, fetch or _fetch(project.root), ())
     return loaded.journey, list(_ordered(loaded.problems))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from journeys.bits import Bit, Run, always
+from journeys.bits import Run, always
 from journeys.expression import Scope
 from journeys.kinds import ANY, DATE, NUMBER, READERS, Kind, kind_of, kind_of_value
 from journeys.project import Data
@@ -116,5 +116,3 @@ def find(names: Names, root: str, name: str) -> tuple[Kind, Run] | Unknown:
 
 
 ROOTS = ("contact", "entry", "event", "journey", "vars", "params", "now")
-
-__all__ = ["ROOTS", "WEEKDAYS", "Bit", "Names", "Unknown", "find"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 from journeys.node import Node
 from journeys.place import Place
@@ -12,6 +13,8 @@ from journeys.problem import Edit, Label, Problem
 Span = tuple[int, int, int]  # line, col, end_col (exclusive)
 
 WARNINGS = frozenset({"B504", "B506", "S120", "X310", "W920"})
+
+_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # what YAML takes for the end of a line
 
 # What people write for a key whose name is not near enough to be guessed by its letters.
 SYNONYMS = {
@@ -35,13 +38,13 @@ class Page:
 
     def __init__(self, file: str, text: str) -> None:
         self.file = file
-        self.lines = text.split("\n")
+        self.lines = _BREAK.split(text)
         self.problems: list[Problem] = []
 
     def add(self, code: str, at: Node | Span, says: str, **more: Any) -> None:
         """Report a Problem at a node or span; `more` takes label, helps, notes, others and fix."""
         line, col, end_col = self.span(at)
-        severity = "warning" if code in WARNINGS else "error"
+        severity: Literal["error", "warning"] = "warning" if code in WARNINGS else "error"
         self.keep(Problem(code, severity, self.file, line, col, end_col, says, **more))
 
     def keep(self, problem: Problem) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from journeys import bits
 from journeys.bits import Bit
@@ -14,7 +14,6 @@ from journeys.expression import Expression
 from journeys.grammar import Misfit, tree
 from journeys.kinds import (
     ANY,
-    DATE,
     DURATION,
     FLAG,
     LIST,
@@ -34,6 +33,10 @@ from journeys.span import parse_span
 if TYPE_CHECKING:
     from journeys.grammar import Leaf
 
+SECRETS = (
+    "define it under `channels` or `webhooks` in sojourn.yaml; journeys are shared, diffed and shown in the web UI"
+)
+
 Answer = tuple[Expression | None, list[Problem]]
 
 
@@ -47,10 +50,7 @@ def parse(source: str, place: Place, names: Names, wanted: str = "any") -> Answe
             "X304",
             (start, end),
             "secrets and environment variables are not allowed in journeys",
-            helps=(
-                "define it under `channels` or `webhooks` in sojourn.yaml; "
-                "journeys are shared, diffed and shown in the web UI",
-            ),
+            helps=(SECRETS,),
         )
         return None, reading.problems
     try:
@@ -84,7 +84,7 @@ class Reading:
         instead = more.pop("instead", None)
         if instead is not None:
             more["fix"] = (Edit(line, col + start, col + end, instead),)
-        severity = "warning" if code == "X310" else "error"
+        severity: Literal["error", "warning"] = "warning" if code == "X310" else "error"
         self.problems.append(Problem(code, severity, self.place.file, line, col + start, col + end, says, **more))
 
     def unknown(self, code: str, span: tuple[int, int], unknown: Unknown, *, quoted: bool = True) -> Bit:
@@ -140,14 +140,14 @@ class Reading:
         return parts
 
     def path(self, leaf: Leaf, span: tuple[int, int]) -> Bit:
-        words = leaf.children
+        words, (start, end) = leaf.children, span
         if len(words) != 2:
             return self.unknown("X301", span, self._bare(str(words[0]), len(words)))
         root, name = str(words[0]), str(words[1])
         found = find(self.names, root, name)
         if isinstance(found, Unknown):
-            at = words[0] if found.says.startswith(("nothing", "there is no")) else words[1]
-            where = (at.start_pos or 0, at.end_pos or 0)  # type: ignore[union-attr]  # a path holds tokens only
+            begin = start if found.says.startswith(("nothing", "there is no")) else end - len(name)
+            where = (begin, begin + len(root if begin == start else name))
             return self.unknown("X301", where, found)
         return Bit(found[0], found[1], *span, const=root in ("vars", "params"))
 
@@ -164,7 +164,7 @@ class Reading:
 
 
 def _trees(leaf: Leaf) -> list[Leaf]:
-    return [child for child in leaf.children if hasattr(child, "data")]
+    return [cast("Leaf", child) for child in leaf.children if hasattr(child, "data")]
 
 
 def _or(reading: Reading, leaf: Leaf, span: tuple[int, int]) -> Bit:
@@ -282,7 +282,7 @@ def _sum(reading: Reading, leaf: Leaf, span: tuple[int, int]) -> Bit:
         return Bit(Kind("date", maybe=maybe), bits.shift_date(1 if name == "add" else -1, one.run, two.run), *span)
     if kinds == ("duration", "duration") and name in ("add", "sub"):
         return Bit(DURATION, run, *span, const=const)
-    if set(kinds) == {"duration", "number"} and name in ("mul", "div") and kinds != ("number", "duration", "div"):
+    if set(kinds) == {"duration", "number"} and name in ("mul", "div") and (name, kinds[0]) != ("div", "number"):
         return Bit(DURATION, run, *span, const=const)
     if kinds != ("number", "number"):
         verb = {"add": "add {1} to {0}", "sub": "take {1} from {0}", "mul": "multiply {0} by {1}"}.get(name)
@@ -319,7 +319,7 @@ def _number(word: str) -> int | float:
     return float(word) if "." in word or len(word) > 18 else int(word)
 
 
-_WORK: Mapping[str, Any] = {
+_WORK: Mapping[str, Callable[[Reading, Leaf, tuple[int, int]], Bit]] = {
     "or_": _or,
     "and_": _and,
     "negation": _not,
@@ -333,14 +333,10 @@ _WORK: Mapping[str, Any] = {
     "minus": _minus,
     "listed": _listed,
     "path": Reading.path,
-    "none": lambda reading, leaf, span: _literal(NONE, None, span),
-    "true": lambda reading, leaf, span: _literal(FLAG, True, span),
-    "false": lambda reading, leaf, span: _literal(FLAG, False, span),
-    "number": lambda reading, leaf, span: _literal(NUMBER, _number(str(leaf.children[0])), span),
-    "text": lambda reading, leaf, span: _literal(TEXT, _text(str(leaf.children[0])), span),
-    "duration": lambda reading, leaf, span: _literal(
-        DURATION, parse_span(" ".join(str(leaf.children[0]).split())), span
-    ),
+    "none": lambda _, __, span: _literal(NONE, None, span),
+    "true": lambda _, __, span: _literal(FLAG, True, span),
+    "false": lambda _, __, span: _literal(FLAG, False, span),
+    "number": lambda _, leaf, span: _literal(NUMBER, _number(str(leaf.children[0])), span),
+    "text": lambda _, leaf, span: _literal(TEXT, _text(str(leaf.children[0])), span),
+    "duration": lambda _, leaf, span: _literal(DURATION, parse_span(" ".join(str(leaf.children[0]).split())), span),
 }
-
-__all__ = ["DATE", "Names", "parse"]

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from journeys.conditions import read_expression
 from journeys.expression import Expression
-from journeys.fields import Fields, read_share
+from journeys.fields import Fields
 from journeys.limits import project_limits
 from journeys.names import Names
 from journeys.node import Node, resolve
@@ -47,7 +47,9 @@ def filled(page: Page, node: Node, env: Mapping[str, str]) -> Node:
         page.add("S121", node, says, helps=(f"set it, or give a default: `${{{name}:-…}}`",))
         return replace(node, kind="broken")
     raw = _VAR.sub(lambda found: env.get(found[1]) or found[2] or "", node.raw)
-    kind, value = resolve(raw) if node.plain and raw else ("text", raw)
+    if not (node.plain and raw):
+        return replace(node, raw=raw, value=raw)
+    kind, value = resolve(raw)
     return replace(node, raw=raw, kind=kind, value=value)
 
 
@@ -176,6 +178,3 @@ def _retention(top: Fields) -> dict[str, timedelta]:
         elif node:
             top.page.add("S106", node, f'cannot read "{node.raw}" as a length of time', label="write 25mo or 90d")
     return kept
-
-
-__all__ = ["POLICIES", "filled", "read_project", "read_share", "read_zone"]

@@ -78,7 +78,7 @@ def decode(raw: bytes, file: str) -> Page:
         page.add("Y009", (1, 1, 2), "this file is longer than 1 MiB")
         return page
     try:
-        return Page(file, raw.decode("utf-8-sig").replace("\r\n", "\n"))
+        return Page(file, raw.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         page = Page(file, "")
         line = raw.count(b"\n", 0, error.start) + 1
