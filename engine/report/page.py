@@ -25,7 +25,7 @@ from engine.report.svg import STYLE, Canvas
 from engine.report.table import csv_text
 from engine.report.wording import count, money, percent, points
 
-BAR_WIDTH = 300
+BAR_WIDTHS = (300, 480)
 NONE = "\u2013"
 
 
@@ -37,7 +37,8 @@ class Card:
     number: str
     sentence: str
     detail: str
-    bar: str
+    narrow: str
+    wide: str
 
 
 def page(findings: Findings) -> str:
@@ -81,10 +82,13 @@ def cards(f: Findings) -> tuple[Card, ...]:
     made = []
     for n, (a, row) in enumerate(zip(found, rows, strict=True)):
         painted = IntervalRow(row.label, row.value, row.thick, row.thin, fill=fills.get(a.verdict.word, "g0"))
-        canvas = Canvas(f"card{n}", BAR_WIDTH, f"{a.question} {points(row.value)}", detail(a))
-        made.append(
-            Card(a, wording.signed(100 * row.value), sentence(f, a), detail(a), single_interval(canvas, painted, scale))
+        bars = (
+            single_interval(
+                Canvas(f"card{n}-{wide}", wide, f"{a.question} {points(row.value)}", detail(a)), painted, scale
+            )
+            for wide in BAR_WIDTHS
         )
+        made.append(Card(a, wording.signed(100 * row.value), sentence(f, a), detail(a), *bars))
     return tuple(made)
 
 
