@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -517,10 +518,8 @@ def everything(snapshot: Snapshot) -> Walked:
 def statements(store: sa.Engine, ids: list[str]) -> int:
     fill(store, *ids)
     with writing(store) as conn:
-        walks = [Walked(s, (Step(run(s.contact.id), started=True),)) for s in claim(conn, NOW, len(ids), ALL)]
-        commit(conn, walks, NOW)
+        commit(conn, [Walked(Snapshot(Contact(id_)), (Step(run(id_), started=True),)) for id_ in ids], NOW)
         ring(conn, ids, NOW)
-        record(conn, [NewEvent(f"more-{id_}", id_, "seen") for id_ in ids], NOW)
     seen: list[str] = []
 
     def note(_conn: object, _cursor: object, statement: str, *_rest: object) -> None:
@@ -539,3 +538,35 @@ def test_five_thousand_contacts_take_as_many_statements_as_one(store: sa.Engine)
     one = statements(store, ["ana"])
     assert statements(store, [f"c{n:04}" for n in range(5_000)]) == one
     assert one <= 25
+
+
+def test_an_event_that_comes_between_claim_and_commit_is_not_lost(store: sa.Engine):
+    started(store)
+    at = NOW + DAY
+    heard = threading.Event()
+
+    def hear() -> None:
+        heard.set()
+        with writing(store) as other:
+            record(other, [NewEvent("meanwhile", "ana", "seen")], at)
+
+    with writing(store) as conn:
+        (snapshot,) = claim(conn, at, 1, ALL)
+        thread = threading.Thread(target=hear)
+        thread.start()
+        heard.wait()
+        thread.join(0.05)
+        commit(conn, [Walked(snapshot, (Step(replace(snapshot.enrollments[0], due_at=None)),))], at)
+    thread.join()
+    assert alarm(store) == at
+    assert [event.id for event in look(store, at).events] == ["meanwhile"]
+
+
+def test_two_workers_never_claim_the_same_contact(store: sa.Engine):
+    if store.dialect.name == "sqlite":
+        pytest.skip("on SQLite the second worker waits until the first has committed")
+    fill(store, "ana", "bob", "cy")
+    with writing(store) as one, writing(store) as other:
+        first = [s.contact.id for s in claim(one, NOW, 2, ALL)]
+        second = [s.contact.id for s in claim(other, NOW, 2, ALL)]
+    assert (first, second) == (["ana", "bob"], ["cy"])
