@@ -109,10 +109,10 @@ class World:
     def _reactions(self, s: Sent) -> Iterator[Happening]:
         i = self.people.index(s.contact_id)
         if s.channel == "email" and self.people.bounces[i]:
-            yield self._answer(s, "bounced", s.at + timedelta(minutes=2), {"class": "hard"})
+            yield self._answer(s, "bounced", s.at + timedelta(minutes=2))
             return
         if s.channel == "email" and self.people.gateway[i]:
-            yield self._answer(s, "clicked", s.at + timedelta(seconds=1), {"class": "machine"})
+            yield self._answer(s, "machine_click", s.at + timedelta(seconds=1))
         order = self._order(i, s)
         yield from self._click(i, s, order)
         if order:
@@ -149,9 +149,9 @@ class World:
         hours = 0.1 if s.channel == "push" else 1.5
         at = s.at + timedelta(seconds=20) + delay(chance(self.seed, "when", s.key), hours, 24)
         at = order.at - timedelta(minutes=15) if order else self._awake(i, at)
-        yield self._answer(s, "clicked", at, {"class": "human"})
+        yield self._answer(s, "clicked", at)
         if s.channel == "push":
-            yield self._answer(s, "app_opened", at + timedelta(seconds=2), {})
+            yield self._answer(s, "app_opened", at + timedelta(seconds=2))
 
     def _awake(self, i: int, at: datetime) -> datetime:
         """Move a moment to when the person is up: night owls to the night, the others out of it."""
@@ -172,12 +172,12 @@ class World:
             return
         name = "unsubscribed" if u < chance_to_leave else "complained"
         at = s.at + timedelta(minutes=1) + delay(chance(self.seed, "left", s.key), 3, 40)
-        yield self._answer(s, name, at, {})
+        yield self._answer(s, name, at)
 
-    def _answer(self, s: Sent, name: str, at: datetime, more: dict[str, str]) -> Happening:
-        data = {} if name == "app_opened" else {"message": s.message, "journey": s.journey, "state": s.state} | more
-        mark = f"-{more['class']}" if "class" in more else ""
-        return Happening(s.contact_id, name, at, data, f"{name}{mark}:{s.key}", at, s.key)
+    def _answer(self, s: Sent, name: str, at: datetime) -> Happening:
+        data = {"key": s.key, "message": s.message, "journey": s.journey, "state": s.state}
+        more = {"app_opened": {}, "bounced": data | {"class": "hard"}}
+        return Happening(s.contact_id, name, at, more.get(name, data), f"{name}:{s.key}", at, s.key)
 
 
 def _slot(at: datetime) -> int:

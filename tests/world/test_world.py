@@ -163,7 +163,7 @@ def test_an_offer_takes_ten_percent_off(world, carts):
 def test_people_click_four_times_as_often_as_they_order_because_of_it(world, carts):
     own = [h for h in carts if world.truth(h.contact_id).group == "majority" and not world.truth(h.contact_id).bounces]
     heard = world.reactions(sent(own, "email/cart_social"))
-    clicks = sum(h.name == "clicked" and h.data["class"] == "human" for h in heard)
+    clicks = sum(h.name == "clicked" for h in heard)
     assert click_chance("majority", "email/cart_social") == 0.16
     assert within(clicks, len(own), 0.155)  # a little less: who orders anyway does not order because of it
 
@@ -171,7 +171,7 @@ def test_people_click_four_times_as_often_as_they_order_because_of_it(world, car
 def test_night_owls_click_at_night_and_nobody_else_does(world, carts):
     hours = {True: [], False: []}
     for h in world.reactions(sent(carts, "email/cart_social")):
-        if h.name == "clicked" and h.data["class"] == "human" and h.heard_at:
+        if h.name == "clicked":
             zone = world.people.zones[world.people.index(h.contact_id)]
             hours[world.truth(h.contact_id).night_owl].append(h.at.astimezone(zone).hour)
     assert np.mean([h >= 22 or h < 4 for h in hours[True]]) > 0.6
@@ -180,11 +180,19 @@ def test_night_owls_click_at_night_and_nobody_else_does(world, carts):
 
 def test_machines_click_within_two_seconds_and_only_in_mail(world, carts):
     heard = world.reactions(sent(carts[:3000], "push/cart_nudge", "push"))
-    assert not [h for h in heard if h.data.get("class") == "machine"]
+    assert not [h for h in heard if h.name == "machine_click"]
     messages = {m.key: m.at for m in sent(carts[:3000], "email/cart_plain")}
-    machines = [h for h in world.reactions(sent(carts[:3000], "email/cart_plain")) if h.data.get("class") == "machine"]
+    machines = [h for h in world.reactions(sent(carts[:3000], "email/cart_plain")) if h.name == "machine_click"]
     assert machines
     assert all(h.at - messages[h.key] < timedelta(seconds=2) for h in machines)
+
+
+def test_an_answer_names_its_message_by_the_send_key(world, carts):
+    for h in world.reactions(sent(carts[:500], "email/cart_social")):
+        assert h.key
+        if h.name not in ("order_placed", "app_opened"):
+            assert h.data["key"] == h.key
+            assert h.data["message"] == "email/cart_social"
 
 
 def test_an_address_that_bounces_gives_nothing_else(world, carts):
