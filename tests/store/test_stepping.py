@@ -519,6 +519,7 @@ def statements(store: sa.Engine, ids: list[str]) -> int:
     fill(store, *ids)
     with writing(store) as conn:
         commit(conn, [Walked(Snapshot(Contact(id_)), (Step(run(id_), started=True),)) for id_ in ids], NOW)
+        conn.execute(alarms.delete())
         ring(conn, ids, NOW)
     seen: list[str] = []
 
