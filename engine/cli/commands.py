@@ -1,0 +1,140 @@
+"""Every command in one small table: shown by `sojourn --help`, and imported only when it is called.
+
+Rules
+- A command is a Typer function in its own module; its first parameter is `ctx: typer.Context`, and `ctx.obj` is the
+  Session. It returns an Answer (or None when it has said everything itself).
+- To add one: write the function, add a line here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+GROUPS = {
+    "start": "begin",
+    "write": "journeys, as files",
+    "try": "without sending anything",
+    "run": "step people, send, learn",
+    "look": "what happened, and why",
+    "people": "contacts and their events",
+    "care": "the store and the settings",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """`name` may be two words; `call` is module:function; `examples` close the help page."""
+
+    group: str
+    name: str
+    takes: str
+    says: str
+    call: str
+    examples: tuple[str, ...] = ()
+
+
+COMMANDS = (
+    Command(
+        "start", "init", "[DIR] [--from shop|saas|empty]", "make a project that works", "engine.cli.init:init",
+        ("sojourn init shop", "sojourn init . --from empty"),
+    ),
+    Command(
+        "write", "lint", "[PATHS]", "check every file: what is wrong, where, and the way out", "engine.cli.lint:lint",
+        ("sojourn lint", "sojourn lint journeys/welcome.yaml", "sojourn lint --ignore W901 --json"),
+    ),
+    Command(
+        "write", "draw", "JOURNEY [-o FILE.txt]", "a journey as a picture in text", "engine.cli.draw:draw",
+        ("sojourn draw cart_recovery", "sojourn draw welcome --ascii -o welcome.txt"),
+    ),
+    Command(
+        "try", "simulate", "JOURNEY (--contact ID | --population N)", "what a journey would do, on a virtual clock",
+        "engine.cli.simulate:simulate",
+        ("sojourn simulate welcome --population 1000",
+         "sojourn simulate cart_recovery --contact c_1042 --event cart_abandoned:value=64.9,items_count=2"),
+    ),
+    Command(
+        "run", "tick", "[--max N] [--dry-run] [--no-send]", "one pass and exit: step, send, learn",
+        "engine.cli.tick:tick", ("sojourn tick", "sojourn tick --dry-run", "*/5 * * * *  sojourn -C /srv/shop tick -q"),
+    ),
+    Command(
+        "run", "serve", "[--bind H:P] [--no-send] [--every 5s]", "the same all day, with the web pages",
+        "engine.cli.serve:serve", ("sojourn serve", "sojourn serve --bind 127.0.0.1:9000 --every 2s"),
+    ),
+    Command(
+        "look", "stats", "[JOURNEY[.STATE]] [--since 30d]", "does messaging pay, and which message for whom",
+        "engine.cli.stats:stats", ("sojourn stats", "sojourn stats cart_recovery --since 30d"),
+    ),
+    Command(
+        "look", "explain", "MESSAGE_ID", "why this person got this message", "engine.cli.explain:explain",
+        ("sojourn explain MESSAGE_ID", "sojourn explain MESSAGE_ID --json"),
+    ),
+    Command(
+        "look", "log", "[-f] [--journey J] [--contact C] [--kind K]", "what was sent, held, skipped and decided",
+        "engine.cli.log:log", ("sojourn log -n 20", "sojourn log --kind skip --journey cart_recovery",
+        "sojourn log -f"),
+    ),
+    Command(
+        "look", "mailbox", "[--open]", "the messages that were written to a folder instead of sent",
+        "engine.cli.mailbox:mailbox", ("sojourn mailbox", "sojourn mailbox --open"),
+    ),
+    Command(
+        "look", "mailbox show", "N", "one of them, as its reader sees it", "engine.cli.mailbox:show",
+        ("sojourn mailbox show 1", "sojourn mailbox show 3 --raw"),
+    ),
+    Command(
+        "people", "contact import", "FILE.csv", "add and update people from a CSV file",
+        "engine.cli.contact_import:import_contacts",
+        ("sojourn contact import people.csv --dry-run", "sojourn contact import people.csv --map plz=postcode",
+         "sojourn contact import people.csv --consent promo,onboarding"),
+    ),
+    Command(
+        "people", "contact show", "ID", "one person: attributes, addresses, consents, journeys",
+        "engine.cli.contact:show", ("sojourn contact show lena@shop.example",),
+    ),
+    Command(
+        "people", "contact timeline", "ID [--since 7d]", "what happened to one person, line by line",
+        "engine.cli.timeline:timeline", ("sojourn contact timeline c_1042 --since 7d",),
+    ),
+    Command(
+        "people", "contact suppress", "ADDRESS --channel email", "never write to this address again",
+        "engine.cli.contact:suppress", ("sojourn contact suppress lena@shop.example",),
+    ),
+    Command(
+        "people", "event send", "NAME --contact ID [k=v ...]", "say that something happened to one person",
+        "engine.cli.event:send",
+        ("sojourn event send cart_abandoned --contact c_1042 cart_id=A77 value=64.9 items_count=2",
+         'sojourn event send order_placed --contact c_1042 total=64.9 --at "2026-03-01 18:52"'),
+    ),
+    Command(
+        "people", "event import", "FILE", "record events from a CSV or JSONL file",
+        "engine.cli.event_import:import_events",
+        ("sojourn event import orders.csv", "sojourn event import events.jsonl --start"),
+    ),
+    Command(
+        "care", "config show", "", "the settings as they are used, secrets masked", "engine.cli.config:show",
+        ("sojourn config show", "sojourn config show --json"),
+    ),
+    Command(
+        "care", "db status", "", "which schema the store has", "engine.cli.db:status", ("sojourn db status",)
+    ),
+    Command(
+        "care", "db upgrade", "[--no-backup]", "bring the store to this program's schema, after a backup",
+        "engine.cli.db:upgrade", ("sojourn db upgrade", "sojourn db upgrade --yes --no-backup"),
+    ),
+)  # fmt: skip
+
+
+def find(words: Sequence[str]) -> tuple[Command, list[str]] | None:
+    """Return the command that these words begin with, and the words that are left."""
+    for length in (2, 1):
+        name = " ".join(words[:length])
+        for command in COMMANDS:
+            if command.name == name and len(words) >= length:
+                return command, list(words[length:])
+    return None
+
+
+def family(word: str) -> list[Command]:
+    """Return the commands of two words that begin with this one."""
+    return [command for command in COMMANDS if command.name.startswith(f"{word} ")]
