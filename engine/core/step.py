@@ -25,8 +25,8 @@ POLL = timedelta(minutes=15)
 """How often a wait for a segment looks again: only time may have changed the answer."""
 
 
-def due(look: Look) -> datetime | None:
-    """Return the instant of what happens next to this enrollment, None when only an event can move it."""
+def due(look: Look) -> datetime:
+    """Return the instant of what happens next to this enrollment; what is active always has one."""
     found = interrupt(look)
     if found is not None:
         return found.at
@@ -35,7 +35,7 @@ def due(look: Look) -> datetime | None:
         match = _match(look)
         if match is not None:
             return match[0]
-    return enrollment.due_at
+    return enrollment.due_at or look.moment.now
 
 
 def step(look: Look) -> Step:

@@ -81,12 +81,9 @@ def _next(journeys: Journeys, seen: Seen, doors: list[tuple[Journey, Event]]) ->
 def _runs(journeys: Journeys, seen: Seen) -> Iterator[Turn]:
     snapshot, moment, history, fresh = seen
     for enrollment in snapshot.enrollments:
-        if enrollment.status != "active":
-            continue
-        look = Look(journeys[enrollment.journey], enrollment, snapshot, moment, history, fresh)
-        at = due(look)
-        if at is not None:
-            yield Turn(at, look)
+        if enrollment.status == "active":
+            look = Look(journeys[enrollment.journey], enrollment, snapshot, moment, history, fresh)
+            yield Turn(due(look), look)
 
 
 def _door(journey: Journey, event: Event, seen: Seen) -> Turn:

@@ -8,12 +8,11 @@ from datetime import UTC, datetime, timedelta
 from textwrap import dedent
 from zoneinfo import ZoneInfo
 
-from journeys.load import load_journey
-
 from engine.core.look import Look
 from engine.core.model import Contact, Enrollment, Event, Moment, Snapshot, Step
 from engine.core.walk import after, by_name, walk
 from journeys import Journey
+from journeys.load import load_journey
 from journeys.project import Project
 
 MONDAY = datetime(2025, 6, 2, 10, 0, tzinfo=UTC)
@@ -28,14 +27,21 @@ quiet_hours: {from: "03:33", to: "03:34"}
 webhooks: {crm: {url: "https://crm.test/hook"}}
 """
 DATA = """
-contact: {email: text, tier: "enum(basic, gold) = basic", age: number, open_ticket: flag = false, timezone: timezone, birthday: date, country: text}
+contact:
+  email: text
+  tier: enum(basic, gold) = basic
+  age: number
+  open_ticket: flag = false
+  timezone: timezone
+  birthday: date
+  country: text
 events:
   signed_up: {source: text}
   started: {value: number, cart_id: text}
   paid: {total: number}
   poked: {cart_id: text}
   seen: {}
-  stopped: {}
+  stopped: {cart_id: text}
 segments: {grown: contact.age >= 18}
 """
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from building import DATA, PROJECT, Bench, build_bench, lines
-from journeys.load import load
 
+from journeys.load import load
 from journeys.project import Project
 
 

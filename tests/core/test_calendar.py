@@ -86,3 +86,10 @@ def test_days_alone_open_at_midnight_and_no_day_at_all_is_now():
     assert next_open(Window(None, None, frozenset({3})), at, zone, 0.5) == datetime(2025, 6, 5, tzinfo=UTC)
     assert next_open(Window(None, None, frozenset({1})), at, zone, 0.5) == at
     assert next_open(Window(None, None, frozenset()), at, zone, 0.5) == at
+
+
+def test_quiet_hours_hold_only_on_the_days_they_begin_on():
+    quiet = QuietHours(time(21), time(8), frozenset({5}), "wait", timedelta(0), Place("x", 1, 1))
+    saturday, monday = datetime(2025, 6, 7, 22, tzinfo=UTC), datetime(2025, 6, 2, 22, tzinfo=UTC)
+    assert quiet_until(quiet, saturday, ZoneInfo("UTC")) == datetime(2025, 6, 8, 8, tzinfo=UTC)
+    assert quiet_until(quiet, monday, ZoneInfo("UTC")) is None

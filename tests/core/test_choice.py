@@ -195,3 +195,8 @@ def test_a_choice_in_quiet_hours_is_drawn_when_they_end(make):
 def test_pick_gives_each_arm_its_share_of_u_and_the_last_one_the_rounding():
     assert [pick(("a", "b"), (0.25, 0.75), u)[0] for u in (0.0, 0.2499, 0.25, 0.99)] == ["a", "a", "b", "b"]
     assert pick(("a", "b"), (0.5, 0.49), 0.995) == ("b", 0.49)
+
+
+def test_only_nothing_left_because_nothing_else_may_reach_them_is_still_a_decision(make):
+    decision = start(make(picking(), addresses={}))[0]
+    assert (decision.arms, decision.chances) == (("nothing",), (1.0,))

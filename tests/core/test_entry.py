@@ -101,3 +101,10 @@ def test_an_always_chain_without_end_is_a_bug_that_says_so(make):
     bench.event("started", MONDAY)
     with pytest.raises(AssertionError, match="steps at once"):
         bench.tick(MONDAY)
+
+
+def test_a_queued_run_does_nothing_until_it_is_let_in(make):
+    bench = make("journey: trip\nenter: {event: started, limit: 10/day}\n" + WAIT)
+    bench.event("started", MONDAY)
+    bench.tick(MONDAY)
+    assert bench.tick(MONDAY + days(9)) == []

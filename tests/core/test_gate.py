@@ -205,7 +205,10 @@ def test_the_global_holdout_spares_transactional_messages(make):
 
 
 def test_the_higher_priority_takes_the_slot_of_the_minute(make):
-    text = "journey: {name}\ntopic: promo\npriority: {priority}\nenter: {{event: started}}\nstates: {{one: {{send: email/{message}, when_capped: skip}}}}"
+    text = (
+        "journey: {name}\ntopic: promo\npriority: {priority}\nenter: {{event: started}}\n"
+        "states: {{one: {{send: email/{message}, when_capped: skip}}}}"
+    )
     bench = limited(
         make(
             text.format(name="aaa", priority=10, message="hello"), text.format(name="zzz", priority=90, message="again")

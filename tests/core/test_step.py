@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from building import MONDAY, days, hours
+
+from engine.core.look import Look
+from engine.core.move import moment_of
+from journeys import Split
 
 
 def test_states_follow_each_other_in_file_order(bench):
@@ -442,3 +447,132 @@ def test_a_wait_for_a_segment_looks_again_and_gives_up_in_time(bench):
     assert bench.run.due_at == MONDAY + timedelta(minutes=15)
     bench.live(MONDAY + days(1))
     assert (bench.run.reason, bench.run.left_at) == ("bad", MONDAY + hours(1))
+
+
+def test_the_move_says_what_the_state_waited_for(make):
+    bench = make(
+        """
+        states:
+          one: {after: "=2h"}
+          two: {until: contact.birthday}
+          three: {exit: done}
+        """,
+        birthday="2025-06-10",
+    )
+    bench.event("started", MONDAY)
+    bench.live(MONDAY + days(20))
+    assert bench.whys[1:3] == ["after 2h", "until contact.birthday"]
+
+
+def test_people_split_into_every_part(make):
+    seen = set()
+    for n in range(40):
+        bench = make(
+            """
+            states:
+              toss: {split: {heads: 50%, tails: 50%}}
+              heads: {exit: heads}
+              tails: {exit: tails}
+            """
+        )
+        bench.moment = replace(bench.moment, seed=str(n))
+        bench.event("started", MONDAY)
+        bench.tick(MONDAY)
+        seen.add(bench.run.reason)
+    assert seen == {"heads", "tails"}
+
+
+def test_shares_that_fall_short_by_rounding_give_the_rest_to_the_last(make):
+    bench = make("states: {toss: {split: {heads: 50%, tails: 50%}}, heads: {exit: heads}, tails: {exit: tails}}")
+    journey = bench.journeys["trip"]
+    none = replace(journey.states["toss"], action=Split((("heads", 0.0), ("tails", 0.0))))
+    bench.journeys = {"trip": replace(journey, states={**journey.states, "toss": none})}
+    bench.event("started", MONDAY)
+    bench.tick(MONDAY)
+    assert bench.run.reason == "tails"
+
+
+def test_held_out_people_make_no_calls(make):
+    bench = make(
+        """
+        holdout: 100%
+        states:
+          one: {call: {url: "https://crm.test/hook", save_as: verdict}, else: two}
+          two: {exit: done}
+        """
+    )
+    bench.event("started", MONDAY)
+    steps = bench.tick(MONDAY)
+    assert [call for step in steps for call in step.calls] == []
+    assert bench.run.reason == "done"
+
+
+def test_interrupts_whose_condition_is_false_leave_everybody_where_they_are(bench):
+    """
+    exit_when: [{event: stopped, if: event.cart_id == "A"}]
+    jump_when: [{event: poked, if: event.cart_id == "A", then: two}]
+    states:
+      one: {after: 3d, send: email/hello}
+      two: {after: 3d, send: email/again}
+    """
+    bench.event("started", MONDAY)
+    bench.tick(MONDAY)
+    bench.event("poked", MONDAY + hours(1), cart_id="B")
+    bench.event("stopped", MONDAY + hours(1))
+    bench.tick(MONDAY + hours(1))
+    assert bench.path == ["one"]
+
+
+def test_an_event_between_entry_and_a_jump_target_is_not_taken_twice(bench):
+    """
+    jump_when: [{event: poked, then: two}]
+    states:
+      one: {after: 3d, send: email/hello}
+      two: {wait_for: {event: poked, within: 1d}, then: three, else: exit}
+      three: {exit: poked_again}
+    """
+    bench.event("started", MONDAY)
+    bench.tick(MONDAY)
+    bench.event("poked", MONDAY + hours(1))
+    bench.tick(MONDAY + hours(1))
+    assert bench.run.state == "two"
+
+
+def test_a_wait_for_a_segment_may_ask_for_more(make):
+    text = """
+        states:
+          one: {wait_for: {segment: grown, if: contact.tier == "gold", within: 1h}, then: good, else: bad}
+          good: {exit: good}
+          bad: {exit: bad}
+        """
+    bench = make(text, age=20)
+    bench.event("started", MONDAY)
+    bench.live(MONDAY + days(1))
+    assert bench.run.reason == "bad"
+
+
+def test_until_reads_dates_at_local_midnight_and_instants_as_they_are(bench):
+    """
+    states:
+      one: {exit: done}
+    """
+    bench.event("started", MONDAY)
+    run = bench.tick(MONDAY)[0].enrollment
+    look = Look(bench.journeys["trip"], run, bench.snapshot, bench.moment, {})
+    local = MONDAY.replace(tzinfo=None)
+    assert [moment_of(Says(value), look) for value in (MONDAY.date(), MONDAY, local, None)] == [
+        MONDAY - hours(10),
+        MONDAY,
+        MONDAY,
+        None,
+    ]
+
+
+class Says:
+    """An expression with a fixed value."""
+
+    def __init__(self, value):
+        self._value = value
+
+    def value(self, scope):
+        return self._value
