@@ -57,6 +57,8 @@ NAME: /[a-zA-Z_][a-zA-Z0-9_]*/
 %ignore /[ \t\r\n]+/
 """
 
+LONGEST, DEEPEST, SIGNS = 2000, 30, 60
+
 _SINGLE = re.compile(r"(?<![=!<>])=(?!=)")
 _TEXT = re.compile(r'"(\\.|[^"\\])*"|' + r"'[^']*'")
 _SAID = {
@@ -94,7 +96,7 @@ def tree(source: str) -> Leaf:
     """Return the tree of `source` with positions; raise Misfit where it does not fit."""
     from lark.exceptions import UnexpectedInput  # noqa: PLC0415 - see _parser
 
-    if len(source) > 4000 or _depth(source) > 40:
+    if _too_much(source):
         raise Misfit(
             "X300", 0, 1, "this expression is too long or too deep", "split it over several states or segments"
         )
@@ -107,12 +109,15 @@ def tree(source: str) -> Leaf:
         raise _misfit(source, error) from None
 
 
-def _depth(source: str) -> int:
+def _too_much(source: str) -> bool:
+    """Return whether the text is longer or deeper than anything an author means (and a stack bears)."""
+    bare = _TEXT.sub("", source)
     deep = most = 0
-    for letter in source:
+    for letter in bare:
         deep += (letter in "([") - (letter in ")]")
         most = max(most, deep)
-    return max(most, source.count("not not"), source.count("--"))
+    signs = sum(map(bare.count, "+-*/")) + bare.count("not ") + bare.count("where")
+    return len(source) > LONGEST or most > DEEPEST or signs > SIGNS
 
 
 def _misfit(source: str, error: object) -> Misfit:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, cast
@@ -95,29 +95,36 @@ def read_state(spot: Spot, desk: Desk) -> State:
 
 
 def _without_misplaced(page: Page, body: Node) -> Node:
-    """Report keys that stand beside the action they belong into (S102), and leave them out."""
-    if body.kind != "map":
-        return body
-    kept = []
-    for key, value in body.entries:
-        parent = next((name for name, keys in INSIDE.items() if key.raw in keys and body.get(name)), None)
-        if key.raw in STATE_KEYS or parent is None or key.kind == "broken":
-            kept.append((key, value if key.raw != "choose" else _without_misplaced_deeper(page, value)))
-        else:
-            _misplaced(page, key, value, parent)
-    return replace(body, entries=tuple(kept))
+    """Report keys that stand beside the action they belong into (S102), and put them there to be read all the same."""
+    moved = _put_inside(page, body, STATE_KEYS, INSIDE)
+    entries = ((key, _choose(page, value) if key.raw == "choose" else value) for key, value in moved.entries)
+    return replace(moved, entries=tuple(entries))
 
 
-def _without_misplaced_deeper(page: Page, choose: Node) -> Node:
-    kept = []
-    for key, value in choose.entries:
-        inner = INSIDE_CHOOSE.items()
-        parent = next((name for name, keys in inner if key.raw in keys and choose.get(name)), None)
-        if key.raw in CHOOSE_KEYS or parent is None:
+def _choose(page: Page, node: Node) -> Node:
+    return _put_inside(page, node, CHOOSE_KEYS, INSIDE_CHOOSE)
+
+
+def _put_inside(page: Page, node: Node, own: Sequence[str], inside: Mapping[str, Sequence[str]]) -> Node:
+    kept: list[tuple[Node, Node]] = []
+    strays: dict[str, list[tuple[Node, Node]]] = {}
+    for key, value in node.entries:
+        parents = (name for name, keys in inside.items() if key.raw in keys and _is_map(node.get(name)))
+        parent = None if key.raw in own or key.kind == "broken" else next(parents, None)
+        if parent is None:
             kept.append((key, value))
         else:
             _misplaced(page, key, value, parent)
-    return replace(choose, entries=tuple(kept))
+            strays.setdefault(parent, []).append((key, value))
+    entries = (
+        (key, replace(value, entries=(*value.entries, *strays.get(key.raw, ())))) if _is_map(value) else (key, value)
+        for key, value in kept
+    )
+    return replace(node, entries=tuple(entries))
+
+
+def _is_map(node: Node | None) -> bool:
+    return node is not None and node.kind == "map"
 
 
 def _misplaced(page: Page, key: Node, value: Node, parent: str) -> None:
