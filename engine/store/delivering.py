@@ -21,7 +21,7 @@ from engine.errors import ClaimLost
 from engine.store.links import Link, link_target, remember_template
 from engine.store.receipts import Terms, commit, void
 from engine.store.recovering import Recovered, expire, next_due, pending, recover, resolve_unknown
-from engine.store.sets import one_of
+from engine.store.sets import given, one_of
 from engine.store.tables import addresses, contacts, deliveries
 
 __all__ = [
@@ -102,11 +102,9 @@ def claim(conn: sa.Connection, now: datetime, lease: Lease, channels: Sequence[s
     keys = _due(conn, now, channels, limit)
     if not keys:
         return []
-    rows = conn.execute(_rows(keys)).all()
-    reach = _addresses(conn, {row.contact_id for row in rows}, channels)
-    claimed = [_delivery(row, *reach.get((row.contact_id, row.channel), (None, False))) for row in rows]
-    conn.execute(_hold(now, lease), [{"row": c.key, "to": c.address} for c in claimed])
-    return claimed
+    conn.execute(_hold(keys, now, lease))
+    held = {row.key: _delivery(row) for row in conn.execute(_rows(keys))}
+    return [held[key] for key in keys]
 
 
 def _due(conn: sa.Connection, now: datetime, channels: Sequence[str], limit: int) -> list[str]:
@@ -133,54 +131,56 @@ def _range(now: datetime, channel: str, limit: int, *, urgent: bool) -> sa.Subqu
     )
 
 
-def _rows(keys: Iterable[str]) -> sa.Select[Any]:
-    return (
-        sa.select(deliveries, contacts.c.attributes, contacts.c.consents)
-        .join_from(deliveries, contacts, contacts.c.id == d.contact_id, isouter=True)
-        .where(one_of(d.key, keys))
-        .order_by(d.transactional.desc(), d.next_at, d.key)
-    )
-
-
-def _addresses(
-    conn: sa.Connection, people: Iterable[str], channels: Sequence[str]
-) -> dict[tuple[str, str], tuple[str | None, bool]]:
-    """Return by (contact, channel) the newest address that may be used, and whether a suppressed one stands there."""
+def _hold(keys: Iterable[str], now: datetime, lease: Lease) -> sa.Update:
+    """Take the messages, each with the newest address that may be used (a webhook: its URL)."""
     a = addresses.c
-    query = sa.select(addresses).where(one_of(a.contact_id, people), a.channel.in_(channels))
-    found: dict[tuple[str, str], tuple[str | None, bool]] = {}
-    for row in conn.execute(query.order_by(a.added_at, a.address)):
-        usable, suppressed = found.get((row.contact_id, row.channel), (None, False))
-        found[row.contact_id, row.channel] = (usable, True) if row.suppressed else (row.address, suppressed)
-    return found
+    usable = (
+        sa.select(a.address)
+        .where(a.contact_id == d.contact_id, a.channel == d.channel, a.suppressed.is_(None))
+        .order_by(a.added_at.desc(), a.address.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    to = sa.case((d.channel == WEBHOOK, d.request["url"].as_string()), else_=usable)
+    until = now + lease.span
+    held = {"status": "claimed", "owner": lease.owner, "fence": d.fence + 1, "lease_until": until, "next_at": None}
+    return sa.update(deliveries).where(one_of(d.key, keys)).values(held | {"address": to})
 
 
-def _delivery(row: sa.Row[Any], address: str | None, suppressed: bool) -> Delivery:
-    if row.channel == WEBHOOK:
-        address = row.request.get("url")
-    return Delivery(
-        row.key, row.contact_id, row.journey, row.state, row.message, row.channel, row.topic, row.transactional,
-        row.decided, row.request, row.attempt, row.fence + 1, row.queued_at, row.due_at, row.expires_at,
-        row.attributes or {}, frozenset((row.consents or "").split()), address, suppressed and address is None,
-    )  # fmt: skip
-
-
-def _hold(now: datetime, lease: Lease) -> sa.Update:
+def _rows(keys: Iterable[str]) -> sa.Select[Any]:
+    """Select what is needed to render and send the claimed rows."""
+    a, p = addresses.c, contacts.c
+    unusable = sa.exists().where(a.contact_id == d.contact_id, a.channel == d.channel, a.suppressed.is_not(None))
     return (
-        sa.update(deliveries)
-        .where(d.key == sa.bindparam("row"))
-        .values(
-            status="claimed", owner=lease.owner, fence=d.fence + 1, lease_until=now + lease.span, next_at=None,
-            address=sa.bindparam("to"),
+        sa.select(
+            d.key, d.contact_id, d.journey, d.state, d.message, d.channel, d.topic, d.transactional, d.decided,
+            d.request, d.attempt, d.fence, d.queued_at, d.due_at, d.expires_at, p.attributes, p.consents, d.address,
+            sa.case((d.address.is_(None), unusable), else_=sa.false()).label("suppressed"),
         )
+        .join_from(deliveries, contacts, p.id == d.contact_id, isouter=True)
+        .where(one_of(d.key, keys))
     )  # fmt: skip
+
+
+def _delivery(row: sa.Row[Any]) -> Delivery:
+    facts: list[Any] = list(row)
+    attributes, consents, address, suppressed = facts[-4:]
+    words = frozenset((consents or "").split())
+    who = {"attributes": attributes or {}, "consents": words, "address": address, "suppressed": bool(suppressed)}
+    return Delivery(*facts[:-4], **who)
 
 
 def prepare(conn: sa.Connection, drafts: Sequence[Draft], owner: str) -> None:
     """Note what was rendered before it goes: a link of a message in doubt must lead somewhere, too."""
-    if not drafts:
+    common = [(draft.key, draft.template) for draft in drafts if not draft.links]
+    if common:
+        made = given(conn, ("key", "template"), common)
+        conn.execute(
+            sa.update(deliveries).where(d.key == made.c.key, d.owner == owner).values(template=made.c.template)
+        )
+    rows = [{"row": x.key, "made": x.template, "own": dict(x.links)} for x in drafts if x.links]
+    if not rows:
         return
-    rows = [{"row": x.key, "made": x.template, "own": None if x.links is None else dict(x.links)} for x in drafts]
     conn.execute(
         sa.update(deliveries)
         .where(d.key == sa.bindparam("row"), d.owner == owner)

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 
 from channels.channel import Receipt
 from engine.store.alarms import ring
-from engine.store.sets import insert_missing, one_of
+from engine.store.sets import given, insert_missing, one_of
 from engine.store.tables import addresses, decisions, deliveries, events, suppressions, to_micros
 
 BACKOFF = tuple(timedelta(minutes=m) for m in (5, 15, 60, 180, 360, 720))
@@ -64,7 +64,7 @@ def commit(
     answers = {receipt.key: receipt for receipt in receipts if receipt.status != "withheld"}
     after = [_judge(row, answers[row.key], now, terms) for row in conn.execute(_held(answers, owner))]
     if after:
-        conn.execute(_rewrite(), [_values(a, owner, now) for a in after])
+        _write(conn, after, owner, now)
         open_windows(conn, [a.row.key for a in after if a.status == "sent"], now)
         void(conn, [a.row.key for a in after if a.status in ("failed", "expired")])
         _take_out(conn, [a for a in after if a.status == "failed"], now, terms)
@@ -73,17 +73,20 @@ def commit(
 
 def _held(keys: Iterable[str], owner: str) -> sa.Select[Any]:
     return (
-        sa.select(deliveries)
+        sa.select(
+            d.key, d.contact_id, d.journey, d.state, d.message, d.channel, d.transactional, d.status, d.kind,
+            d.attempt, d.due_at, d.expires_at, d.sent_at, d.address, d.request["retries"].as_integer().label("retries"),
+        )
         .where(one_of(d.key, keys), d.owner == owner, d.status.in_(("claimed", "sending", "unknown")))
         .with_for_update()
-    )
+    )  # fmt: skip
 
 
 def _judge(row: sa.Row[Any], receipt: Receipt, now: datetime, terms: Terms) -> _After:
     """Return how the row stands after this answer; pure."""
-    after = _After(row, receipt.status, receipt.kind, receipt.detail, row.attempt)
     if receipt.status == "sent":
-        return replace(after, sent_at=now, provider_id=receipt.provider_id or None)
+        return _After(row, "sent", "", receipt.detail, row.attempt, None, now, receipt.provider_id or None)
+    after = _After(row, receipt.status, receipt.kind, receipt.detail, row.attempt)
     if receipt.status == "unknown" and row.status != "claimed":
         if again(row, terms.resend):
             return replace(after, status="queued", kind=RESENT, attempt=row.attempt + 1, next_at=now)
@@ -101,8 +104,7 @@ def again(row: sa.Row[Any], resend: frozenset[str]) -> bool:
 def _defer(after: _After, retry_at: datetime | None, now: datetime, terms: Terms) -> _After:
     row, attempt = after.row, after.row.attempt + 1
     next_at = max(retry_at or now + pause(row.key, attempt, terms.backoff), now)
-    retries = row.request.get("retries")  # a webhook says how often
-    if retries is not None and attempt > retries:
+    if row.retries is not None and attempt > row.retries:  # a webhook says how often
         return replace(after, status="failed", attempt=attempt)
     if next_at >= (row.expires_at or row.due_at + terms.give_up):
         return replace(after, status="expired", attempt=attempt)
@@ -115,6 +117,19 @@ def pause(key: str, attempt: int, backoff: Sequence[timedelta]) -> timedelta:
     span = backoff[min(attempt, len(backoff)) - 1]
     share = int.from_bytes(sha256(f"{key}:{attempt}".encode()).digest()[:4]) / 2**32
     return span * (1 + JITTER * (2 * share - 1))
+
+
+def _write(conn: sa.Connection, after: Sequence[_After], owner: str, now: datetime) -> None:
+    """Rewrite the rows: those that were sent, the many, all at once; the others one by one."""
+    sent = [(a.row.key, a.detail, a.provider_id or "") for a in after if a.status == "sent"]
+    if sent:
+        said = given(conn, ("key", "detail", "provider_id"), sent)
+        same = {"status": "sent", "kind": "", "next_at": None, "lease_until": None, "sent_at": now, "ended_at": now}
+        own = {"detail": said.c.detail, "provider_id": sa.func.nullif(said.c.provider_id, "")}
+        conn.execute(sa.update(deliveries).where(d.key == said.c.key).values(same | own))
+    others = [_values(a, owner, now) for a in after if a.status != "sent"]
+    if others:
+        conn.execute(_rewrite(), others)
 
 
 def _rewrite() -> sa.Update:

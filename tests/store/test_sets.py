@@ -1,0 +1,57 @@
+"""Sets in one statement, on both databases."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from outbox import NOON, contact, counting, fresh
+from sqlalchemy.dialects import postgresql
+
+from engine.store.sets import given, insert_missing, one_of
+from engine.store.tables import contacts, templates
+
+
+def test_a_set_of_any_size_is_one_bound_value():
+    with fresh() as conn:
+        contact(conn, "ana")
+        names = ["ana", "o'hara", '"quoted"', *(str(n) for n in range(50_000))]
+        with counting(conn) as seen:
+            found = conn.scalars(sa.select(contacts.c.id).where(one_of(contacts.c.id, names))).all()
+        assert (found, seen[0].count("?")) == (["ana"], 1)
+
+
+def test_nothing_is_one_of_no_values():
+    with fresh() as conn:
+        contact(conn, "ana")
+        assert conn.scalars(sa.select(contacts.c.id).where(one_of(contacts.c.id, []))).all() == []
+
+
+def test_a_set_is_looked_up_by_index():
+    with fresh() as conn:
+        with counting(conn) as seen:
+            conn.execute(sa.select(contacts.c.consents).where(one_of(contacts.c.id, ["ana"])))
+        plan = conn.exec_driver_sql("EXPLAIN QUERY PLAN " + seen[0], ('["ana"]',)).all()
+        assert plan[0][3].startswith("SEARCH contacts USING INDEX")
+
+
+def test_postgresql_takes_the_set_as_an_array():
+    asked = sa.select(contacts.c.id).where(one_of(contacts.c.id, ["ana"]))
+    assert "contacts.id = ANY (" in str(asked.compile(dialect=postgresql.dialect()))
+
+
+def test_given_rows_are_a_table_to_join():
+    with fresh() as conn:
+        contact(conn, "ana")
+        rows = given(conn, ("id", "word"), [("ana", "it's"), ("bo", "x")])
+        change = sa.update(contacts).where(contacts.c.id == rows.c.id).values(consents=rows.c.word)
+        assert conn.execute(change).rowcount == 1
+        assert conn.scalar(sa.select(contacts.c.consents)) == "it's"
+
+
+def test_what_is_there_already_is_left_alone():
+    row = {"version": "t1", "message": "email/a", "links": [], "at": NOON}
+    with fresh() as conn:
+        insert_missing(conn, templates, [row])
+        insert_missing(conn, templates, [row | {"message": "email/b"}, row | {"version": "t2"}])
+        insert_missing(conn, templates, [])
+        kept = conn.execute(sa.select(templates.c.version, templates.c.message).order_by(templates.c.version)).all()
+        assert kept == [("t1", "email/a"), ("t2", "email/a")]
