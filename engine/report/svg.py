@@ -18,7 +18,7 @@ STYLE = """
 --g0:#0072b2;--g1:#d55e00;--g2:#5b6270;
 --c0:#56b4e9;--c1:#e69f00;--c2:#009e73;--c3:#cc79a7;--c4:#f0e442;--c5:#0072b2;--c6:#d55e00}
 @media (prefers-color-scheme:dark){:root{--paper:#0f1115;--card:#171a20;--ink:#eceef2;--quiet:#a3abb8;--rule:#2b303a;
---soft:#1e222a;--accent:#8ab4ff;--good:#5fd38a;--bad:#ff8f87;--heat:#0072b2;--none:#7b828e;
+--soft:#1e222a;--accent:#8ab4ff;--good:#5fd38a;--bad:#ff8f87;--heat:#006dab;--none:#7b828e;
 --g0:#56b4e9;--g1:#f08a3c;--g2:#a3abb8;--c5:#3d9bdc}}
 svg.f{display:block;width:100%;height:auto;overflow:visible;font-family:inherit}
 svg.f text{font-size:12px;fill:var(--ink);font-variant-numeric:tabular-nums}
