@@ -17,7 +17,7 @@ TEXT_LIMIT = 64 * 1024
 ITEM_LIMIT = 10_000
 PLAIN_FILTERS = (
     "abs capitalize count d default dictsort e escape first float int items last length list lower map max min reject "
-    "rejectattr reverse round select selectattr sort striptags sum title trim truncate unique upper urlencode wordcount"
+    "rejectattr reverse select selectattr sort striptags sum title trim truncate unique upper urlencode wordcount"
 )
 SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥", "CHF": "CHF", "SEK": "kr", "PLN": "zł"}
 SYMBOL_FIRST = ("en", "ja", "zh")
@@ -67,6 +67,13 @@ def replaced(value: Any, old: str, new: str, count: int = -1) -> str:
     if len(text) + (text.count(old) * max(0, len(new) - len(old))) > TEXT_LIMIT:
         raise TooLarge(f"a text grew past {TEXT_LIMIT} characters")
     return text.replace(old, new, count)
+
+
+def rounded(value: Any, precision: int = 0, method: str = "common") -> float:
+    """Round to at most twelve places on either side of the point: more is a bomb."""
+    if abs(precision) > 12:
+        raise TooLarge(f"numbers are rounded to at most 12 places, not {precision}")
+    return float(FILTERS["round"](value, precision, method))
 
 
 def as_text(value: Any) -> str:
@@ -128,7 +135,7 @@ def allowed() -> dict[str, Callable[..., Any]]:
     """Every filter by name."""
     kept = {name: FILTERS[name] for name in PLAIN_FILTERS.split()}
     own = {
-        "bounded": bounded, "join": joined, "replace": replaced, "string": as_text, "tojson": as_json,
+        "bounded": bounded, "join": joined, "replace": replaced, "string": as_text, "round": rounded, "tojson": as_json,
         "money": money, "date": date, "plural": plural,
     }  # fmt: skip
     return {**kept, **own, "e": escape, "escape": escape}
