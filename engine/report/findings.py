@@ -41,7 +41,7 @@ class MessageRow:
     delivered: int
     human_clickers: int = 0
     machine_clickers: int = 0
-    goals: int = 0  # goal events in the window after it (attributed, not incremental)
+    goals: int = 0  # goal events credited to it (attributed, not incremental)
     unsubscribed: int = 0
     complained: int = 0
     attributed: float = 0.0  # money of those goals

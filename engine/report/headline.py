@@ -21,6 +21,11 @@ class Answer:
     part: bool = False  # of the question before it
 
     @property
+    def withheld(self) -> bool:
+        """Return whether the numbers must not be read yet, or not at all."""
+        return self.verdict.word in ("too early", "not comparable")
+
+    @property
     def rates(self) -> tuple[float, float]:
         return rate(self.treated).value, rate(self.control).value
 
@@ -76,9 +81,12 @@ def outlier_share(findings: Findings) -> float | None:
 
 
 def would_have_come_anyway(findings: Findings) -> float | None:
-    """Return the holdout's rate as a share of the learner's: attributed goals that no message caused."""
+    """Return the holdout's rate as a share of the learner's: attributed goals that no message caused.
+
+    None while the comparison says nothing.
+    """
     for answer in answers(findings):
         ours, theirs = answer.rates
-        if answer.control.name == "holdout" and ours > 0:
+        if answer.control.name == "holdout" and ours > 0 and not answer.withheld:
             return min(1.0, theirs / ours)
     return None

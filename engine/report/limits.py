@@ -39,11 +39,10 @@ def _unfinished(f: Findings) -> list[str]:
 def _always(f: Findings) -> list[str]:
     lines = []
     anyway = would_have_come_anyway(f)
-    if anyway is not None and any(r.goals for r in f.messages):
-        lines.append(
-            f"Attributed is not incremental: by the holdout, about {round(10 * anyway)} in 10 of the "
-            "attributed goals would have come anyway."
-        )
+    if any(r.goals for r in f.messages):
+        share = "how many of the" if anyway is None else f"by the holdout, about {round(10 * anyway)} in 10 of the"
+        unknown = " is not known yet" if anyway is None else ""
+        lines.append(f"Attributed is not incremental: {share} attributed goals would have come anyway{unknown}.")
     if f.arms:
         lines.append("The means per message do not compare messages: each was given to different kinds of people.")
     if f.meta.invented:

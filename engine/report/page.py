@@ -75,9 +75,7 @@ def cards(f: Findings) -> tuple[Card, ...]:
     rows = [IntervalRow(a.question, a.difference.value, a.difference.now, a.difference.any_day) for a in found]
     if not rows:
         return ()
-    scale = interval_scale(
-        rows,
-    )
+    scale = interval_scale([row for a, row in zip(found, rows, strict=True) if not a.withheld] or rows)
     fills = {"better": "good", "worse": "bad"}
     made = []
     for n, (a, row) in enumerate(zip(found, rows, strict=True)):
@@ -94,6 +92,8 @@ def cards(f: Findings) -> tuple[Card, ...]:
 
 def sentence(f: Findings, a: Answer) -> str:
     """Return the answer in words a board reads."""
+    if a.withheld:
+        return _withheld(f, a)
     ours, theirs = (percent(r) for r in a.rates)
     verb, single = f.meta.goal_verb, f.meta.single_best or "the single best message"
     if a.control.name == "holdout":
@@ -106,6 +106,16 @@ def sentence(f: Findings, a: Answer) -> str:
     if "outliers" in a.question:
         return f"For the {percent(share, 0)} whose best message is another one: {ours} {verb} instead of {theirs}."
     return f"For the other {percent(1 - share, 0)}: {ours} {verb} instead of {theirs}."
+
+
+def _withheld(f: Findings, a: Answer) -> str:
+    if a.verdict.word == "not comparable":
+        return "Withheld: the sizes of the groups are not the planned ones."
+    sizes = f"{count(a.treated.contacts)} and {count(a.control.contacts)} contacts"
+    nouns = wording.plural(f.meta.goal_noun)
+    return (
+        f"So far the window is over for {sizes}; 100 in each group and 30 {nouns} in total are needed to say anything."
+    )
 
 
 def detail(a: Answer) -> str:

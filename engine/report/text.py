@@ -71,7 +71,7 @@ def verdict_lines(f: Findings) -> list[str]:
         if "outliers" in question and (share := outlier_share(f)):
             question = f"{question}, {percent(share, 0)}"
         sides = "" if a.part else f"{a.treated.name} vs {a.control.name}"
-        said = f"{points(a.difference.value)} {bracket(a.difference.now)}"
+        said = "" if a.withheld else f"{points(a.difference.value)} {bracket(a.difference.now)}"
         lines.append(f"{question:<25}{sides:<21}{said:<25}{verdict_text(a.verdict)}")
     return lines + _broken_split(f)
 
@@ -101,7 +101,8 @@ def _group_line(g: GroupCount, a: Answer | None) -> str:
     if a is None:
         return line
     said = _SAID.get((a.verdict.word, a.control.name), verdict_text(a.verdict).split(" (")[0])
-    return f"{line}  {points(a.difference.value):<9} {bracket(a.difference.now):<16} {said}"
+    size, reach = ("", "") if a.withheld else (points(a.difference.value), bracket(a.difference.now))
+    return f"{line}  {size:<9} {reach:<16} {said}"
 
 
 def curve(f: Findings, *, ascii_only: bool = False) -> list[str]:

@@ -77,6 +77,17 @@ def test_groups_of_the_wrong_size_withhold_every_verdict():
     assert "▲ better" not in html
 
 
+def test_too_early_shows_no_number_and_claims_nothing_about_what_would_have_come_anyway():
+    groups = (GroupCount("learner", 80, 9, 0.9), GroupCount("holdout", 11, 1, 0.1))
+    young = replace(SAMPLE, groups=groups, outliers=(), others=())
+    html = page(young)
+    assert "● too early" in html
+    assert "<small>points</small>" not in html
+    assert "So far the window is over for 80 and 11 contacts" in html
+    assert "in 10 of th" not in html
+    assert any("is not known yet" in line for line in cannot_tell(young))
+
+
 def test_open_windows_are_counted_and_said():
     assert any("75 contacts entered too recently" in line for line in cannot_tell(SAMPLE))
 

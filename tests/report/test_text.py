@@ -49,3 +49,10 @@ def test_groups_of_the_wrong_size_are_called_not_comparable():
 def test_nothing_at_all_is_still_text():
     assert "order_placed within 72h" in stats_text(Findings(META, ()))
     assert population_text(Findings(replace(META, invented=False), ())) == "\n"
+
+
+def test_too_early_prints_no_difference():
+    young = replace(SAMPLE, groups=(GroupCount("learner", 80, 9), GroupCount("holdout", 11, 1)), outliers=(), others=())
+    for text in (stats_text(young), population_text(young)):
+        assert "too early" in text
+        assert "pp" not in text
