@@ -80,7 +80,7 @@ def _described(target: Path, names: list[str], store: str) -> list[tuple[str, st
     from migrations import STEPS
 
     rows = [
-        ("sojourn.yaml", "project, channels , caps, quiet hours"),
+        ("sojourn.yaml", "project, channels (mail goes to ./mailbox until SOJOURN_EMAIL=smtp), caps, quiet hours"),
         ("data.yaml", "what a contact and an event look like"),
     ]
     for name in names:
