@@ -175,7 +175,7 @@ def read_call(spot: Spot, node: Node, desk: Desk) -> Action | None:
     if not fields.needs("url") or url is None:
         return None
     at = fields.node_of("url") or node
-    hosts = [urlsplit(str(hook.get("url", ""))).hostname for hook in desk.project.webhooks.values()]
+    hosts = [_host(str(hook.get("url", ""))) for hook in desk.project.webhooks.values()]
     host = _host(url)
     if not host or not url.startswith(("https://", "http://")):
         spot.page.add("S112", at, f'"{url}" is no address: write https://…')

@@ -140,8 +140,12 @@ def _fetch(root: Path) -> Fetch:
     """Return what reads files of the project, never one outside of it."""
 
     def fetch(file: str) -> str | None:
-        path = (root / file).resolve()
-        if not path.is_relative_to(root.resolve()) or not path.is_file():
+        try:
+            path = (root / file).resolve()
+            inside = path.is_relative_to(root.resolve()) and path.is_file()
+        except (OSError, ValueError):  # no name a file could have
+            return None
+        if not inside:
             return None
         page = _page(root.resolve(), path)
         return None if page.problems else "\n".join(page.lines)

@@ -148,7 +148,7 @@ def _action(spot: Spot, fields: Fields, desk: Desk) -> Action | None:
     if "with" in fields and "run" not in fields:
         spot.page.add("S112", fields.keys["with"], "`with` goes with `run`: it fills the parameters of a fragment")
     found: Action | None = None
-    for key in written:
+    for key in written[:1]:
         node = fields.node_of(key)
         if key in ACTIONS and node is not None:
             found = ACTIONS[key](spot, node, desk)

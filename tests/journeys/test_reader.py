@@ -54,7 +54,9 @@ def test_anchors_and_merges_work_inside_one_file():
 
 
 def test_an_alias_bomb_is_refused_before_it_is_built():
-    bomb = "a: &a [x, x]\n" + "".join(f"{b}: &{b} [*{a}, *{a}, *{a}, *{a}]\n" for a, b in zip("abcdefg", "bcdefgh"))
+    bomb = "a: &a [x, x]\n" + "".join(
+        f"{b}: &{b} [*{a}, *{a}, *{a}, *{a}]\n" for a, b in zip("abcdefg", "bcdefgh", strict=True)
+    )
     assert (only(bomb).code, only(bomb).says) == ("Y009", "more than 100 repetitions by *aliases")
 
 
