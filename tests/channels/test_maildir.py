@@ -35,5 +35,5 @@ def test_the_same_key_again_replaces_its_file_also_after_a_restart(tmp_path: Pat
 
 def test_a_folder_that_cannot_be_made_is_the_operators_turn(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ChannelMisconfigured, match="channels.email.folder"):
+    with pytest.raises(ChannelMisconfigured, match=r"channels\.email\.folder"):
         list(MaildirChannel(tmp_path / "file").send([Envelope("k", "a@b.test", b"")], everything))
