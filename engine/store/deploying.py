@@ -68,7 +68,7 @@ def _move(conn: sa.Connection, journeys: Mapping[str, Journey]) -> None:
 
 def _note(conn: sa.Connection, definitions: Definitions, now: datetime) -> list[str]:
     c = deployments.c
-    live = dict(conn.execute(sa.select(c.journey, c.version).where(c.live)).tuples().all())
+    live = {row.journey: row.version for row in conn.execute(sa.select(c.journey, c.version).where(c.live))}
     changed = [name for name, journey in definitions.journeys.items() if live.get(name) != journey.version]
     if not changed:
         return []

@@ -139,7 +139,8 @@ def definitions(case: Case, folder: Path) -> Definitions:
         found = _PROJECTS[text] = load(root, {})
     assert found.project is not None, found.problems
     loaded = [load_journey(each, f"{n}.yaml", found.project) for n, each in enumerate(case.journeys)]
-    errors = [p for _, problems in loaded for p in problems if p.severity == "error" and p.code != "P601"]
+    harmless = {"P601", "F401", "F404"}  # quiet windows and unreachable states are legal to walk
+    errors = [p for _, problems in loaded for p in problems if p.severity == "error" and p.code not in harmless]
     assert not errors, (case.journeys, errors)
     return replace(found, journeys={j.name: j for j, _ in loaded if j is not None}, problems=())
 
