@@ -20,10 +20,10 @@ import sqlalchemy as sa
 from sqlalchemy.pool import QueuePool
 
 from engine.errors import StoreUnavailable
-from engine.store.schema import Schema, check_schema, create, migrate, schema_of
+from engine.store.schema import Schema, check, create, migrate, schema_of
 from engine.store.values import from_json, to_json
 
-__all__ = ["backup", "check_schema", "create", "open_store", "reading", "status", "upgrade", "writing"]
+__all__ = ["Schema", "backup", "check_schema", "create", "open_store", "reading", "status", "upgrade", "writing"]
 
 PATIENCE = timedelta(seconds=30)
 """How long a writer waits for another one before it gives up."""
@@ -66,6 +66,12 @@ def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
     """Give a transaction that sees one state of the store and blocks no writer; what it writes is undone."""
     with _telling(engine), engine.connect() as conn:
         yield conn.execution_options(reading=True)
+
+
+def check_schema(engine: sa.Engine) -> None:
+    """Raise SchemaOutdated or SchemaNewer unless the store is exactly at this program's schema."""
+    with reading(engine) as conn:
+        check(conn)
 
 
 def status(url: str) -> Schema:

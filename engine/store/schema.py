@@ -54,13 +54,9 @@ def schema_of(conn: sa.Connection) -> Schema:
     return Schema(conn.execute(sa.select(_version.c.version_num)).scalar())
 
 
-def check_schema(engine: sa.Engine) -> None:
+def check(conn: sa.Connection) -> None:
     """Raise SchemaOutdated or SchemaNewer unless the store is exactly at this program's schema."""
-    with engine.connect().execution_options(reading=True) as conn:
-        _known(schema_of(conn))
-
-
-def _known(schema: Schema) -> None:
+    schema = schema_of(conn)
     if schema.newer:
         raise SchemaNewer(str(schema.found))
     if schema.pending:
