@@ -16,6 +16,11 @@ _BRACES = re.compile(r"\{\{.*?(?:\}\}|$)")
 _QUOTED = re.compile(
     r"(?:^|[{,\s])(?:if|until|value|cost):[ ]+(?P<quote>\"[^\"]*\"|'[^']*')(?P<rest>[ ]+[^\s,}\]#].*)$"
 )
+# `{if: contact.tier in ["a", "b"], then: x}`: in braces, a value without quotes cannot hold brackets.
+_BRACKETS = re.compile(
+    r"[{,]\s*(?P<key>if|until|value|cost):[ ]+"
+    r"(?P<whole>(?=[^\s\"'])[^,{}\[\]]+\[[^\[\]{}]*\](?:[^,{}\[\]]*\[[^\[\]{}]*\])*[^,{}\[\]]*)"
+)
 
 
 def code(line: str) -> str:
@@ -38,7 +43,7 @@ def mask(page: Page) -> str | None:
         return None
     lines = []
     for number, line in enumerate(page.lines, 1):
-        lines.append(_condition(page, number, _braces(page, number, line)))
+        lines.append(_brackets(page, number, _condition(page, number, _braces(page, number, line))))
     return "\n".join(lines)
 
 
@@ -96,3 +101,27 @@ def _condition(page: Page, number: int, line: str) -> str:
         fix=(Edit(number, start + 1, end + 1, quoted),),
     )
     return line[:start] + MASK * (end - start) + line[end:]
+
+
+def _brackets(page: Page, number: int, line: str) -> str:
+    found = _BRACKETS.search(code(line))
+    if found is None or _quotes_open(line[: found.start("key")]):
+        return line
+    whole = found["whole"].rstrip()
+    start, end = found.start("whole"), found.start("whole") + len(whole)
+    quoted = "'" + whole.replace("'", "''") + "'"
+    page.add(
+        "Y004",
+        (number, found.start("key") + 1, found.start("whole") + found["whole"].index("[") + 1),
+        "a bracket inside { } ends the condition here",
+        helps=(
+            f"put the condition in single quotes: `{found['key']}: {quoted}`",
+            "or write the state on several lines",
+        ),
+        fix=(Edit(number, start + 1, end + 1, quoted),),
+    )
+    return _brackets(page, number, line[:start] + MASK * (end - start) + line[end:])
+
+
+def _quotes_open(text: str) -> bool:
+    return text.count('"') % 2 == 1 or text.count("'") % 2 == 1

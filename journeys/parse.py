@@ -264,7 +264,9 @@ def _in(reading: Reading, leaf: Leaf, span: tuple[int, int]) -> Bit:
         wrong = [value for value in row.constant if value not in item.kind.choices]
         if wrong:
             says = f'{item.kind.called} is one of {", ".join(item.kind.choices)}, never "{wrong[0]}"'
-            reading.say("X302", (row.start, row.end), says)
+            guess = near(str(wrong[0]), item.kind.choices)
+            label = f'did you mean "{guess}"?' if guess else ""
+            reading.say("X302", (row.start, row.end), says, label=label)
     run = bits.member(item.run, row, wanted=leaf.data == "within_list")
     called = f"?{reading.source[item.start : item.end]}" if item.kind.maybe else ""
     return Bit(Kind("flag", called, maybe=item.kind.maybe), run, *span)

@@ -113,6 +113,18 @@ def test_a_comma_inside_braces_is_told_once_and_repaired_with_quotes():
     assert found.fix[0].text == "'min(1, 2, 3) > 1'"
 
 
+def test_a_list_inside_braces_is_told_and_repaired_with_quotes():
+    node, problems = reading('- {if: contact.tier in ["a", "b"], then: x}\n- {if: a in [1] or b in [2], then: y}\n')
+    assert [(one.code, one.line, one.col) for one in problems] == [("Y004", 1, 4), ("Y004", 2, 4)]
+    assert problems[1].fix[0].text == "'a in [1] or b in [2]'"
+    assert problems[0].fix[0].text == """'contact.tier in ["a", "b"]'"""
+    assert node is not None
+    assert [item.get("then").raw for item in node.items] == ["x", "y"]
+    assert reading("a: {if: contact.x, days: [mon]}")[1] == []
+    assert reading("""a: {if: 'b in ["c"]', then: x}""")[1] == []
+    assert reading('a:\n  if: b in ["c", "d"]')[1] == []
+
+
 def test_a_condition_that_starts_with_a_quote_is_repaired():
     found = only('a:\n  if: "gold" in contact.tags  # really\n')
     assert (found.code, found.line, found.col, found.end_col) == ("Y005", 2, 7, 13)
