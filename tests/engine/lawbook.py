@@ -146,7 +146,7 @@ def definitions(case: Case, folder: Path) -> Definitions:
 
 
 def world(case: Case, folder: Path, batch: int = 1000) -> Virtual:
-    options = Options(limits=Limits(contacts=batch, messages=batch, decisions=batch), seed="laws")
+    options = Options(limits=Limits(contacts=batch, messages=batch, decisions=1000), seed="laws")
     made = virtual(definitions(case, folder), START, options)
     people = [
         NewContact(

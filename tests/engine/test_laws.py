@@ -20,7 +20,7 @@ from engine.simulate import Virtual, run_events
 from engine.store.tables import deliveries, from_micros
 
 END = START + timedelta(days=12)
-FEW = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture(scope="module")
