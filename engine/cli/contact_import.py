@@ -1,0 +1,180 @@
+"""`sojourn contact import`: people from a CSV file, a thousand in each transaction, rejects beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from engine.cli.answer import Answer
+from engine.cli.flags import WrongUse
+from engine.cli.people_columns import CONSENT, Columns, Rejected, Wishes, columns_of
+from engine.cli.session import Session
+from engine.cli.sheet import Rejects, Row, open_sheet
+from engine.cli.text import parts
+from engine.store.people import Counts, NewContact, add_contacts
+from journeys.zones import zone_of
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from engine.cli.progress import Bar
+    from engine.store.consenting import Digest
+    from journeys.project import Project
+
+BATCH = 1000
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Import:
+    """One import on its way: what is needed for a batch, and the counts so far."""
+
+    columns: Columns
+    rejects: Rejects
+    digest: Digest
+    now: datetime
+    seen: set[str] = field(default_factory=set)
+    counts: Counts = field(default_factory=Counts)
+    without_zone: int = 0
+
+    def people(self, rows: Iterable[Row]) -> list[tuple[Row, NewContact]]:
+        """Return the rows that are people; the others are rejected."""
+        found = []
+        for row in rows:
+            try:
+                person = self.columns.contact(row)
+            except Rejected as no:
+                self.rejects.add(row, no.kind, str(no))
+                continue
+            if person.id in self.seen:
+                self.rejects.add(row, "duplicate", f"{person.id} stands further up in this file")
+                continue
+            self.seen.add(person.id)
+            found.append((row, person))
+        return found
+
+    def add(self, conn: sa.Connection, rows: Iterable[Row]) -> None:
+        """Add one batch within the transaction of `conn`."""
+        people = self._complete(conn, self.people(rows))
+        done = add_contacts(conn, people, self.now, self.digest)
+        mine = self.counts
+        self.counts = Counts(
+            mine.new + done.new,
+            mine.updated + done.updated,
+            mine.unchanged + done.unchanged,
+            mine.kept_out + done.kept_out,
+        )
+        self.without_zone += sum(zone_of(person.attributes) is None for person in people)
+
+    def _complete(self, conn: sa.Connection, people: list[tuple[Row, NewContact]]) -> list[NewContact]:
+        """Leave out new people who lack what is required: known ones have it."""
+        from sqlalchemy import select
+
+        from engine.store.sets import one_of
+        from engine.store.tables import contacts
+
+        missing = self.columns.missing
+        if not missing:
+            return [person for _, person in people]
+        ids = [person.id for _, person in people]
+        known = set(conn.execute(select(contacts.c.id).where(one_of(contacts.c.id, ids))).scalars())
+        for row, person in people:
+            if person.id not in known:
+                self.rejects.add(row, "missing", f"{missing[0]} is required, and the file has no such column")
+        return [person for _, person in people if person.id in known]
+
+
+def import_contacts(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(help="CSV; the first line names the columns.")],
+    *,
+    mapped: Annotated[
+        list[str] | None, typer.Option("--map", metavar="COL=ATTR", help="What a column is; COL= ignores it.")
+    ] = None,
+    key: Annotated[str | None, typer.Option("--id", metavar="COLUMN", help="Which column is the contact's id.")] = None,
+    consent: Annotated[
+        str, typer.Option(metavar="TOPICS", help="Topics these people agreed to, such as promo,onboarding.")
+    ] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and check everything, change nothing.")] = False,
+) -> Answer:
+    """Add and update people. The id is the column `id`, else the email; rows that are wrong go to FILE.rejected.csv."""
+    from engine.app import digest_with
+    from engine.tokens import load_secret
+
+    session: Session = ctx.obj
+    project = session.project()
+    sheet = open_sheet(file.expanduser())
+    columns = columns_of(project, sheet, Wishes(mapped or (), key, _topics(consent, project)))
+    session.note(f"Columns   {columns.said()}      --map to change")
+    if sheet.remark:
+        session.note(f"File      {sheet.remark}")
+    digest = digest_with(load_secret(project.root, project.secret))
+    with (
+        Rejects(sheet.path, sheet.header, written=not dry_run) as rejects,
+        session.bar("rows", max(1, sheet.lines - 1)) as bar,
+    ):
+        work = Import(columns, rejects, digest, session.now())
+        _run(session, work, iter(sheet), (dry_run, bar))
+    return _answer(work, project, dry_run=dry_run)
+
+
+def _topics(said: str, project: Project) -> frozenset[str]:
+    topics = frozenset(word.strip() for word in said.split(",") if word.strip())
+    if unknown := sorted(topics.difference(project.topics)):
+        raise WrongUse(f'there is no topic "{unknown[0]}" in sojourn.yaml; there are: {", ".join(project.topics)}')
+    return topics
+
+
+def _run(session: Session, work: Import, rows: Iterator[Row], how: tuple[bool, Bar]) -> None:
+    from engine.store.connect import reading, writing
+
+    dry_run, bar = how
+    transaction = reading if dry_run else writing
+    with session.store(work.columns.project) as store:
+        while batch := list(islice(rows, BATCH)):
+            with transaction(store) as conn:
+                work.add(conn, batch)
+            bar.advance(len(batch))
+
+
+def _answer(work: Import, project: Project, *, dry_run: bool) -> Answer:
+    counts, rejects = work.counts, work.rejects
+    added = counts.new + counts.updated + counts.unchanged
+    found = [("new", counts.new), ("updated", counts.updated), ("unchanged", counts.unchanged)]
+    lines = [("  would be: " if dry_run else "  ") + (parts([*found, ("rejected", rejects.count)]) or "no rows")]
+    if rejects.count:
+        lines[0] += f" → {rejects.path} ({rejects.said()})" if not dry_run else f" ({rejects.said()})"
+        lines += (
+            [f"    {sample}" for sample in rejects.samples] if dry_run or rejects.count == len(rejects.samples) else []
+        )
+    hints = []
+    if work.without_zone:
+        share = round(100 * work.without_zone / added)
+        hints.append(f"without time zone {work.without_zone:,} ({share} %): they use {project.timezone}")
+    if counts.kept_out:
+        hints.append(f"{counts.kept_out:,} consents not granted again: these people withdrew them")
+    if hint := _consent_hint(work.columns, project):
+        hints.append(hint)
+    data = {
+        "new": counts.new, "updated": counts.updated, "unchanged": counts.unchanged, "rejected": rejects.count,
+        "reasons": rejects.reasons, "rejects": rejects.path if rejects.count and not dry_run else None,
+        "without_zone": work.without_zone, "kept_out": counts.kept_out, "dry_run": dry_run,
+        "columns": dict(zip(work.columns.header, work.columns.targets, strict=True)),
+    }  # fmt: skip
+    return Answer(data, [*lines, *(f"  {hint}" for hint in hints)])
+
+
+def _consent_hint(columns: Columns, project: Project) -> str:
+    if CONSENT in columns.places or columns.granted:
+        return ""
+    topics = [name for name, topic in project.topics.items() if not topic.transactional and name != "general"]
+    said = " or ".join(f'"{name}"' for name in topics[:3])
+    return (
+        f"consent column missing: nobody is subscribed to {said or 'anything'} yet (--consent {','.join(topics[:3])})"
+    )
