@@ -106,7 +106,7 @@ class Engine:
                 return Ticked()
             moment = self.moment(now, conn)
             walks, broken = self._walked(self.teacher.laid(snapshots, moment), moment)
-            stepping.commit(conn, walks, now)
+            broken |= self._committed(conn, walks, now)
             for contact_id, reason in broken.items():
                 stepping.park(conn, contact_id, reason, now)
         return counted(walks, len(broken))
@@ -135,6 +135,22 @@ class Engine:
                 LOG.warning("contact %s is parked: %r", snapshot.contact.id, bug)
                 broken[snapshot.contact.id] = "".join(traceback.format_exception(bug))[-2000:]
         return walks, broken
+
+    def _committed(self, conn: sa.Connection, walks: list[Walked], now: datetime) -> dict[str, str]:
+        """Write all walks at once; when a row is refused, one by one, and return whose it was."""
+        try:
+            with conn.begin_nested():
+                stepping.commit(conn, walks, now)
+        except (sa.exc.StatementError, ValueError, TypeError) as error:
+            if isinstance(error, (sa.exc.OperationalError, sa.exc.InternalError)):
+                raise  # the database's trouble, not a row's
+            if len(walks) > 1:
+                halves = (walks[: len(walks) // 2], walks[len(walks) // 2 :])
+                first, second = (self._committed(conn, half, now) for half in halves)
+                return first | second
+            LOG.warning("contact %s is parked: %s", walks[0].snapshot.contact.id, error)
+            return {walks[0].snapshot.contact.id: f"cannot be written: {error}"[:2000]}
+        return {}
 
     def deliver(self) -> Posted:
         """Send what is due, at most `limits.messages` per channel."""

@@ -55,7 +55,8 @@ def empty_state(journey: Journey, _: Project) -> Iterator[Problem]:
     names = [*journey.states, EXIT]
     for at, state in enumerate(journey.states.values()):
         asks = state.guard is not None or state.until is not None or state.window is not None
-        if state.action is None and not asks and not state.after and state.then == names[at + 1]:
+        fragment = "run" in state.places
+        if state.action is None and not asks and not fragment and not state.after and state.then == names[at + 1]:
             says = f'the state "{state.name}" does nothing'
             way_out = "give it an action (`send:`, `choose:`, …) or a wait (`after: 1d`), or delete it"
             yield error("S105", heading(state), says, way_out)

@@ -85,6 +85,7 @@ def _intent(look: Look, action: SendAction | Arm) -> Send:
         due_at=_time(look),
         shadow=enrollment.group != "learner",
         transactional=journey.transactional,
+        counted=not journey.transactional or journey.limits.count_transactional,
         sender=plain.sender if plain else None,
         reply_to=plain.reply_to if plain else None,
         vars={name: literal(value, scope) for name, value in values.items()},

@@ -54,7 +54,7 @@ class SquareCb:
 
     def pmf(self, scores: Mapping[str, float], eligible: Sequence[str]) -> tuple[float, ...]:
         rewards = [scores.get(arm, math.nan) for arm in eligible]
-        if not math.isfinite(math.fsum(rewards)) or not math.isfinite(self.gamma):
+        if not all(map(math.isfinite, (*rewards, self.gamma))):
             return even(len(rewards))
         best = rewards.index(max(rewards))
         chances = [1.0 / (len(rewards) + self.gamma * (rewards[best] - reward)) for reward in rewards]

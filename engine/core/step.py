@@ -18,7 +18,7 @@ from engine.core import actions
 from engine.core.interrupt import Interrupt, interrupt
 from engine.core.look import Look, effective
 from engine.core.model import Event, Step
-from engine.core.move import Leaving, go, moment_of
+from engine.core.move import Leaving, go, moment_of, wake
 from journeys import Awaited, Branch, Call, Choose, Emit, Leave, Send, Set, Split, WaitFor
 
 POLL = timedelta(minutes=15)
@@ -45,6 +45,8 @@ def step(look: Look) -> Step:
         return _interrupted(found, look)
     if look.enrollment.phase == "waiting":
         return _waited(look)
+    if look.enrollment.due_at is None:  # just let in: its first state begins to wait
+        return Step(replace(look.enrollment, due_at=wake(look)))
     return _act(look)
 
 

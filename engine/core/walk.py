@@ -114,8 +114,7 @@ def after(snapshot: Snapshot, taken: Step, look: Look) -> Snapshot:
 
 
 def past(send: Send, look: Look) -> Past:
-    counted = not send.transactional or look.journey.limits.count_transactional
-    return Past(send.key, send.message, send.channel, send.topic, look.moment.now, counted)
+    return Past(send.key, send.message, send.channel, send.topic, look.moment.now, send.counted)
 
 
 def _replaced(enrollments: tuple[Enrollment, ...], changed: Enrollment) -> tuple[Enrollment, ...]:

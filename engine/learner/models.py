@@ -106,7 +106,7 @@ def checked(examples: Sequence[Example]) -> Sequence[Example]:
 
 def finite(rows: list[dict[str, float]]) -> list[dict[str, float]]:
     """Return the scores; LearnerError when one of them is no number."""
-    if not all(math.isfinite(math.fsum(row.values())) for row in rows):
+    if not all(math.isfinite(value) for row in rows for value in row.values()):
         raise LearnerError("the model gives scores that are no numbers: start a new one from the log of decisions")
     return rows
 

@@ -138,7 +138,7 @@ def admit(conn: sa.Connection, journey: str, limit: int, unit: Unit, now: dateti
     rows = conn.execute(queue).all()
     ring(conn, (contact_id for _, contact_id in rows), now)
     still = one_of(enrollments.c.id, [id_ for id_, _ in rows]) & (enrollments.c.status == "queued")
-    let_in = {"status": "active", "entered_at": now, "state_at": now, "due_at": now}
+    let_in = {"status": "active", "entered_at": now, "state_at": now, "due_at": None}
     return conn.execute(enrollments.update().where(still).values(let_in)).rowcount
 
 

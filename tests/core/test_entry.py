@@ -108,3 +108,14 @@ def test_a_queued_run_does_nothing_until_it_is_let_in(make):
     bench.event("started", MONDAY)
     bench.tick(MONDAY)
     assert bench.tick(MONDAY + days(9)) == []
+
+
+def test_who_is_let_in_begins_to_wait_in_the_first_state(make):
+    bench = make("journey: trip\nenter: {event: started, limit: 10/day}\n" + WAIT)
+    bench.event("started", MONDAY)
+    bench.tick(MONDAY)
+    let_in = replace(bench.run, status="active", entered_at=MONDAY + days(1), state_at=MONDAY + days(1))
+    bench.snapshot = replace(bench.snapshot, enrollments=(let_in,))
+    bench.tick(MONDAY + days(1))
+    assert bench.run.due_at == MONDAY + days(3)
+    assert bench.run.status == "active"

@@ -137,11 +137,15 @@ def test_everybody_is_somewhere_and_every_intent_has_ended_or_waits(folder, case
     made = played(case, folder)
     with made.engine.store.connect() as conn:
         entered = conn.execute(sa.text("SELECT count(*) FROM enrollments")).scalar()
-        by_status = {row[0]: row[1] for row in conn.execute(sa.text("SELECT status, count(*) FROM enrollments GROUP BY 1"))}
+        by_status = {
+            row[0]: row[1] for row in conn.execute(sa.text("SELECT status, count(*) FROM enrollments GROUP BY 1"))
+        }
         parked = conn.execute(sa.text("SELECT reason FROM enrollments WHERE status = 'parked'")).scalars().all()
         steps = conn.execute(sa.text("SELECT sum(steps) FROM enrollments")).scalar() or 0
         moved = conn.execute(sa.text("SELECT count(*) FROM moves")).scalar()
-        intents = {row[0]: row[1] for row in conn.execute(sa.text("SELECT status, count(*) FROM deliveries GROUP BY 1"))}
+        intents = {
+            row[0]: row[1] for row in conn.execute(sa.text("SELECT status, count(*) FROM deliveries GROUP BY 1"))
+        }
         late = conn.execute(sa.text("SELECT min(due_at) FROM alarms")).scalar()
     assert parked == []
     assert entered == sum(by_status.values())

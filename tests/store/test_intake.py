@@ -271,8 +271,8 @@ def test_the_queue_is_let_in_first_come_first_served_up_to_the_limit(store: sa.E
         assert admit(conn, "win", 3, "day", NOW) == 3
         assert admit(conn, "win", 3, "day", NOW) == 0
     assert rows(store, enrollments, "contact_id", "status", "entered_at", "due_at") == [
-        ("a", "active", NOW, NOW), ("b", "queued", NOW - DAY * 3 + HOUR, None), ("c", "active", NOW, NOW),
-        ("d", "active", NOW, NOW),
+        ("a", "active", NOW, None), ("b", "queued", NOW - DAY * 3 + HOUR, None), ("c", "active", NOW, None),
+        ("d", "active", NOW, None),
     ]  # fmt: skip
     assert rows(store, alarms, "contact_id", "due_at") == [("a", NOW), ("c", NOW), ("d", NOW)]
 
