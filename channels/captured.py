@@ -1,32 +1,32 @@
-"""A channel that keeps what it is given and sends nothing: for simulations, previews and tests."""
+"""A door to nowhere: keeps what it is handed, or only counts it. For simulation and tests."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
 from channels.channel import Envelope, Intend, Receipt
 
 
-@dataclass(slots=True)
 class CapturedChannel:
-    """Answers "sent" to everything; `envelopes` holds the last ones, `count` how many there were."""
+    """Accepts everything that may go."""
 
-    name: str
-    keep: int = 10_000
-    count: int = 0
-    envelopes: list[Envelope] = field(default_factory=list)
+    def __init__(self, name: str = "captured", *, keep: bool = True) -> None:
+        self.name = name
+        self.count = 0
+        self.envelopes: list[Envelope] = []
+        self._keep = keep
 
     def send(self, envelopes: Sequence[Envelope], intend: Intend) -> Iterator[Receipt]:
+        """Keep what may go."""
         going = intend([envelope.key for envelope in envelopes])
         for envelope in envelopes:
             if envelope.key not in going:
                 yield Receipt(envelope.key, "withheld")
                 continue
             self.count += 1
-            self.envelopes.append(envelope)
-            del self.envelopes[: -self.keep]
-            yield Receipt(envelope.key, "sent")
+            if self._keep:
+                self.envelopes.append(envelope)
+            yield Receipt(envelope.key, "sent", detail="captured")
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Nothing is kept open."""
