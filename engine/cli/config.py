@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from engine.cli.answer import Answer
 from engine.cli.session import Session
-from engine.cli.text import columns
+from engine.cli.text import columns, short
+from journeys.span import show_span
 
 if TYPE_CHECKING:
     from journeys.node import Node
@@ -40,7 +42,7 @@ def show(ctx: typer.Context) -> Answer:
     settings = [_in_force(one, session) for one in settings]
     rows = [(one.name, one.value, one.source) for one in sorted(settings, key=lambda one: one.name)]
     data = {"root": project.root, "settings": [{"name": n, "value": v, "source": s} for n, v, s in rows]}
-    return Answer(data, [f"project  {project.root}", *columns(rows)])
+    return Answer(data, [f"project  {project.root}", *columns((n, short(v, 56), s) for n, v, s in rows)])
 
 
 def _written(session: Session) -> Iterator[Setting]:
@@ -94,7 +96,8 @@ def _implied(project: Project, session: Session) -> Iterator[Setting]:
         "caps.when_capped": project.limits.when_capped,
     }
     for name, value in values.items():
-        yield Setting(name, str(value).lower() if isinstance(value, bool) else str(value), "default")
+        said = show_span(value) if isinstance(value, timedelta) else str(value)
+        yield Setting(name, said.lower() if isinstance(value, bool) else said, "default")
     from engine.tokens import SECRET_FILE
 
     here = (project.root / SECRET_FILE).exists()

@@ -47,7 +47,8 @@ def show(
     lines += [f"  {line}" for line in columns(_run(run, zone) for run in runs)]
     data = {
         "id": id_, "attributes": person.attributes, "consents": person.consents.split(),
-        "created_at": person.created_at, "updated_at": person.updated_at, "zone": own.key if own else None, "journeys": runs,
+        "created_at": person.created_at, "updated_at": person.updated_at, "zone": own.key if own else None,
+        "journeys": runs,
         "addresses": [{"channel": a.channel, "address": a.address, "suppressed": a.suppressed} for a in reach],
     }  # fmt: skip
     return Answer(data, lines)

@@ -15,6 +15,7 @@ from engine.cli.answer import Answer
 from engine.cli.flags import WrongUse
 from engine.cli.reading import Unreadable, instant_of, value_of
 from engine.cli.session import Session
+from journeys.span import show_span
 
 if TYPE_CHECKING:
     from engine.store.intake import NewEvent
@@ -109,6 +110,6 @@ def _words(id_: str, project: Project, done: tuple[int, int], starts: list[str])
     if duplicates:
         return f"{id_} is known already: nothing was recorded"
     if late:
-        return f"accepted {id_}; it is older than {project.limits.skip_after}, so it starts no journey"
+        return f"accepted {id_}; it is older than {show_span(project.limits.skip_after)}, so it starts no journey"
     can = f"can start {', '.join(starts)}; " if starts else ""
     return f"accepted {id_}; {can}the next tick steps the contact"

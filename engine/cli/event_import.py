@@ -23,6 +23,7 @@ from engine.cli.sheet import LONGEST_CELL, Rejects, Row, Sheet, open_sheet
 from engine.cli.text import parts
 from engine.store.intake import NewEvent, record
 from engine.web.item import Refused, read_item
+from journeys.span import show_span
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -119,9 +120,8 @@ def import_events(
     if rejects.count:
         lines_[0] += f" → {rejects.path} ({rejects.said()})"
     if counts["late"]:
-        lines_.append(
-            f"  {counts['late']:,} are older than {project.limits.skip_after}: they start no journey (--start)"
-        )
+        old = show_span(project.limits.skip_after)
+        lines_.append(f"  {counts['late']:,} are older than {old}: they start no journey (--start)")
     data = {**counts, "rejected": rejects.count, "reasons": rejects.reasons,
             "rejects": rejects.path if rejects.count else None}  # fmt: skip
     return Answer(data, lines_)

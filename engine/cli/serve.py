@@ -1,0 +1,140 @@
+"""`sojourn serve`: tick, deliver and learn all day, with the web pages, until Ctrl-C or SIGTERM."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from engine.cli.answer import Answer
+from engine.cli.config import masked
+from engine.cli.flags import WrongUse
+from engine.cli.logs import show_warnings
+from engine.cli.session import Session
+from engine.cli.stopping import stopping
+from engine.cli.text import counted, parts
+from engine.cli.tick import sent
+
+if TYPE_CHECKING:
+    from engine.engine import Ticked
+    from engine.posting import Posted
+    from engine.serve import Heard, Mark, Service
+    from engine.teaching import Taught
+    from journeys.project import Project
+
+
+def serve(
+    ctx: typer.Context,
+    *,
+    bind: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Where the web pages are.")] = None,
+    no_send: Annotated[bool, typer.Option("--no-send", help="Step and learn; what is queued waits.")] = False,
+    every: Annotated[str, typer.Option(metavar="SPAN", help="How often to look who is due: 5s, 1m.")] = "5s",
+) -> Answer:
+    """Step people, send, learn and answer clicks until Ctrl-C; then finish what is under way."""
+    from engine.app import Options
+    from engine.engine import Limits
+    from engine.serve import Service, Wishes
+    from journeys import parse_span
+
+    session: Session = ctx.obj
+    show_warnings(session)
+    span = parse_span(every)
+    if span is None or span.total_seconds() < 0.1:
+        raise WrongUse(f'cannot read --every "{every}"; write 5s or 1m')
+    if session.flags.now:
+        raise WrongUse("serve goes by the machine's clock; --now is for simulate and tick --dry-run")
+    definitions = session.definitions()
+    # a stop waits for the messages of one claim: few enough to take seconds
+    options = Options(limits=replace(Limits(), messages=100))
+    says = "finishing what is under way (Ctrl-C again ends at once)"
+    with stopping(session, says) as ending, session.engine(definitions, options) as engine:
+        service = Service(engine, Wishes(bind, span, not no_send), _heard(session))
+        mark = _mark(session, engine.project)
+        try:
+            service.start()
+            _say_start(session, service, every)
+            ending.wait()
+        finally:
+            service.stop()
+            if mark is not None:
+                mark.remove()
+    session.note(f"{_clock()} stopped  {_doubt(service)}")
+    data = {"ticked": asdict(service.ticked), "sent": service.posted.sent, "statuses": dict(service.posted.statuses),
+            "taught": service.taught.taught}  # fmt: skip
+    return Answer(data)
+
+
+def _say_start(session: Session, service: Service, every: str) -> None:
+    engine, project = service.engine, service.engine.project
+    session.note(f"web      {service.url}         scheduler every {every}         store {_store(session, project)}")
+    doors = [f"{name} {_door(settings)}" for name, settings in project.channels.items()]
+    sending = " · ".join(doors) if service.wishes.sends else "nothing (--no-send): what is queued waits"
+    session.note(f"sending  {sending}         {counted(len(engine.journeys), 'journey')} deployed")
+
+
+def _door(settings: object) -> str:
+    """Return "smtp localhost:587 20/s", "maildir ./mailbox"."""
+    if not isinstance(settings, dict):
+        return ""
+    provider = str(settings.get("provider"))
+    where = ""
+    if provider == "smtp":
+        where = f"{settings.get('host')}:{settings.get('port', 587)}"
+    elif provider == "maildir":
+        where = f"./{settings.get('folder') or 'mailbox'}"
+    return " ".join(part for part in (provider, where, str(settings.get("rate") or "")) if part)
+
+
+def _store(session: Session, project: Project) -> str:
+    url = session.url(project)
+    return f"{masked('store', url)} (WAL)" if url.startswith("sqlite") else masked("store", url)
+
+
+def _mark(session: Session, project: Project) -> Mark | None:
+    """Leave a mark beside a SQLite store, and say so when somebody else has."""
+    from engine.serve import Mark
+
+    url = session.url(project)
+    if not url.startswith("sqlite:///"):
+        return None
+    mark = Mark(Path(url.removeprefix("sqlite:///")))
+    if mark.other:
+        session.warn(
+            f"warning: another sojourn serve (process {mark.other}) is at work on this store; "
+            "no message goes out twice, but one is enough"
+        )
+    return mark
+
+
+def _heard(session: Session) -> Heard:
+    from engine.serve import Heard
+
+    def ticked(done: Ticked, seconds: float) -> None:
+        said = [("due", done.due), ("entered", done.started), ("decisions", done.decisions), ("queued", done.sends),
+                ("waits", done.holds), ("skips", done.skips), ("left", done.left), ("errors", done.parked)]  # fmt: skip
+        session.note(f"{_clock()} tick   {parts(said)} · {seconds:.1f} s")
+
+    def posted(done: Posted) -> None:
+        session.note(f"{_clock()} send   {sent(done)}")
+        for trouble in done.troubles:
+            session.warn(f"{_clock()} warn   {trouble}")
+
+    def taught(done: Taught) -> None:
+        said = f"looked at {done.looked_at:,} decisions, learned from {done.taught:,}"
+        new = f"; new: {', '.join(done.published)}" if done.published else ""
+        session.note(f"{_clock()} learn  {said}{new}")
+
+    return Heard(ticked, posted, taught)
+
+
+def _doubt(service: Service) -> str:
+    unknown = service.posted.statuses.get("unknown", 0)
+    said = f"sent {service.posted.sent:,}"
+    return f"{said}, {counted(unknown, 'message')} in doubt" if unknown else f"{said}, nothing in doubt"
+
+
+def _clock() -> str:
+    return f"{datetime.now().astimezone():%H:%M:%S}"
