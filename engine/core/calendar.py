@@ -3,11 +3,13 @@
 Rules
 - A local time that does not exist is the first valid instant after the gap; one that exists twice is the first.
 - Every function takes and returns aware UTC instants; `zone` is the contact's.
+- A day's bounds are the same for everybody in a zone, so they are kept: batches ask for them thousands of times.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import lru_cache
 
 from journeys import QuietHours, Window
 
@@ -36,6 +38,7 @@ def _end_of_gap(local: datetime, zone: tzinfo) -> datetime:
     return high
 
 
+@lru_cache(maxsize=8192)
 def _span(day: date, opens: time, closes: time, zone: tzinfo) -> tuple[datetime, datetime]:
     """Return the instants between which [opens, closes) lasts that begins on `day`, over midnight when it must."""
     return instant(day, opens, zone), instant(day if closes > opens else day + DAY, closes, zone)
@@ -83,7 +86,11 @@ def quiet_until(quiet: QuietHours, at: datetime, zone: tzinfo) -> datetime | Non
 
 def unit_start(unit: str, at: datetime, zone: tzinfo) -> tuple[datetime, datetime]:
     """Return the [start, end) of the calendar day, week (from Monday) or month that `at` lies in."""
-    today = at.astimezone(zone).date()
+    return _unit(unit, at.astimezone(zone).date(), zone)
+
+
+@lru_cache(maxsize=8192)
+def _unit(unit: str, today: date, zone: tzinfo) -> tuple[datetime, datetime]:
     if unit == "day":
         first, after = today, today + DAY
     elif unit == "week":

@@ -146,6 +146,8 @@ def _busy_until(rule: CapRule, look: Look, at: datetime) -> datetime | None:
     """Return when `rule` frees a slot, seen from `at`; None when it has one."""
     if rule.limit == 0:
         return look.moment.now + NEVER
+    if len(look.snapshot.recent) < rule.limit:
+        return None
     if isinstance(rule.per, timedelta):
         used = [past.at for past in look.snapshot.recent if past.at > at - rule.per and _counts(rule, past)]
         return used[-rule.limit] + rule.per if len(used) >= rule.limit else None
