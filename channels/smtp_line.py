@@ -148,13 +148,19 @@ class Line:
                 self._inbox += content
                 if len(self._inbox) > REPLY_LIMIT:
                     raise Dropped("the server's answer has no end")
-            self.ended = True
+                if len(content) < CHUNK and self.phase != "data" and not self._pending():
+                    break  # before the body one look more is worth it: a hang-up now is no doubt later
+            else:
+                self.ended = True
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             pass
         found = list(self._complete())
         if self.ended and not found:
             raise Dropped("the server closed the connection")
         return found
+
+    def _pending(self) -> bool:
+        return isinstance(self.sock, ssl.SSLSocket) and self.sock.pending() > 0
 
     def _complete(self) -> list[Reply]:
         """Cut finished replies off the inbox; a hyphen behind the code says that more lines follow."""
