@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -24,7 +25,7 @@ from engine.store.connect import check_schema, open_store
 from engine.store.delivering import Terms
 from engine.store.deploying import deploy
 from engine.teaching import Teacher
-from engine.tokens import Tokens, load_secret
+from engine.tokens import Tokens, load_secrets
 from journeys.load import find_root, load
 from journeys.project import Definitions, Project
 
@@ -68,10 +69,10 @@ def build(definitions: Definitions, options: Options | None = None) -> Engine:
     check_schema(store)
     deploy(store, definitions, options.clock.now())
     zone = ZoneInfo(project.timezone)
-    secret = load_secret(project.root, project.secret)
-    letters = Letters(project, definitions.journeys, Library(project.messages), Tokens([secret]))
+    secrets = load_secrets(project.root, project.secret)
+    letters = Letters(project, definitions.journeys, Library(project.messages), Tokens(secrets))
     channels = options.channels if options.channels is not None else open_channels(project)
-    post = Post(channels, letters, terms(project, secret), rates(project), project.limits.skip_after)
+    post = Post(channels, letters, terms(project, secrets[-1]), rates(project), project.limits.skip_after)
     return Engine(
         store=store,
         clock=options.clock,
@@ -87,16 +88,18 @@ def build(definitions: Definitions, options: Options | None = None) -> Engine:
 
 def open_channels(project: Project) -> dict[str, Channel]:
     """Return the project's channels by name, and the webhook door when it names webhooks."""
-    channels = {
-        name: build_channel(name, {"root": project.root, **settings}) for name, settings in project.channels.items()
-    }
+    channels = {name: build_channel(name, settings, project.root) for name, settings in project.channels.items()}
     if project.webhooks:
-        channels["webhook"] = build_channel("webhook", {"webhooks": project.webhooks, "provider": "webhook"})
+        hosts = sorted({urlsplit(str(hook.get("url") or "")).hostname or "" for hook in project.webhooks.values()})
+        channels["webhook"] = build_channel("webhook", {"provider": "webhook", "hosts": hosts}, project.root)
     return channels
 
 
 def terms(project: Project, secret: bytes) -> Terms:
-    """Return what holds for answers: how addresses are remembered, and which channels send again when in doubt."""
+    """Return what holds for answers: how addresses are remembered, and which channels send again when in doubt.
+
+    `secret` is the oldest one: a rotation must not make us forget who must not be written to.
+    """
     resend = frozenset(name for name, some in project.channels.items() if some.get("on_unknown") == "resend")
     return Terms(digest_with(secret), resend)
 

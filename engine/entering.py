@@ -85,7 +85,7 @@ class Entrances:
         needs = Needs(history_of(rule, self.segments) if rule else {})
         after = ""
         while True:
-            query = sa.select(contacts.c.id).where(contacts.c.id > after, ~_inside(journey))
+            query = sa.select(contacts.c.id).where(contacts.c.id > after, ~_inside(journey, now))
             ids = list(conn.execute(query.order_by(contacts.c.id).limit(PAGE)).scalars())
             if not ids:
                 return
@@ -103,10 +103,11 @@ class Entrances:
         return rule.holds(scope)
 
 
-def _inside(journey: Journey) -> sa.ColumnElement[bool]:
-    """Return the condition that keeps out who is in the journey, and who may never come back."""
+def _inside(journey: Journey, now: datetime) -> sa.ColumnElement[bool]:
+    """Return the condition that keeps out who is in the journey, and who may not come back yet, or ever."""
     c = enrollments.c
     mine = (c.contact_id == contacts.c.id) & (c.journey == journey.name)
-    if journey.reenter.after is not None:
-        mine &= c.status.in_(("active", "queued", "parked"))
+    after = journey.reenter.after
+    if after is not None:
+        mine &= c.status.in_(("active", "queued", "parked")) | (c.left_at > now - after)
     return sa.exists(sa.select(c.id).where(mine))

@@ -73,6 +73,7 @@ class Letters:
             "journey": {"name": delivery.journey, "state": delivery.state, **(request.get("values") or {})},
             "vars": vars_,
             "message": {"id": delivery.message, "channel": delivery.channel, "topic": delivery.topic},
+            "currency": self.project.currency,
             "unsubscribe_url": f"{base}/u/{tokens.unsubscribe(key)}",
             "preferences_url": f"{base}/p/{tokens.preferences(key)}",
             "view_url": f"{base}/v/{tokens.view(key)}",
