@@ -168,12 +168,13 @@ class _Batch:
         by_channel.setdefault(delivery.channel, []).append(envelope)
 
     def _remember(self, claimed: Sequence[Delivery], now: datetime) -> None:
-        """Keep the links of template versions that are new to this process."""
+        """Note what was rendered, and the links of template versions that are new to this process."""
+        if not self.drafts:
+            return
         fresh = {key for key, draft in self.drafts.items() if draft.template not in self.post.known}
         new = {delivery.message for delivery in claimed if delivery.key in fresh}
-        if not new:
-            return
         with writing(self.store) as conn:
+            delivering.prepare(conn, list(self.drafts.values()), self.owner)
             for message in sorted(new):
                 template = self.post.library[message]
                 last = max(template.static_links, default=0)
@@ -205,8 +206,6 @@ class _Batch:
         now = self.clock.now()
         with writing(self.store) as conn:
             self._settle(conn, now)
-            drafts = [self.drafts.pop(key) for key in keys if key in self.drafts]
-            delivering.prepare(conn, drafts, self.owner)
             going = delivering.intend(conn, keys, self.owner, now)
         self.statuses["withheld"] += len(keys) - len(going)
         return going

@@ -10,9 +10,11 @@ Rules
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,7 +23,7 @@ from engine.errors import ClaimLost
 from engine.store.links import Link, link_target, remember_template
 from engine.store.receipts import Terms, commit, void
 from engine.store.recovering import Recovered, expire, next_due, pending, recover, resolve_unknown
-from engine.store.sets import given, one_of
+from engine.store.sets import given, listed, one_of
 from engine.store.tables import addresses, contacts, deliveries
 
 __all__ = [
@@ -191,25 +193,40 @@ def prepare(conn: sa.Connection, drafts: Sequence[Draft], owner: str) -> None:
 
 def intend(conn: sa.Connection, keys: Sequence[str], owner: str, now: datetime) -> frozenset[str]:
     """Write `sending` for those that may still go, end the withdrawn ones as `suppressed`; return the first."""
-    mine = sa.and_(d.owner == owner, d.status == "claimed", d.lease_until > now)
-    objections = {row.key: _objection(row) for row in conn.execute(_asked(keys, mine))}
+    asked = {"keys": json.dumps(list(keys)), "mine": owner, "moment": now}
+    objections = {row.key: _objection(row) for row in conn.execute(_asked(conn.dialect.name), asked)}
     going = frozenset(key for key, objection in objections.items() if objection is None)
-    send = sa.update(deliveries).where(one_of(d.key, going), mine).values(status="sending", sent_at=now)
-    if going and conn.execute(send).rowcount != len(going):
+    begun = asked | {"keys": json.dumps(sorted(going))}
+    if going and conn.execute(_begin(conn.dialect.name), begun).rowcount != len(going):
         raise ClaimLost("another worker took these messages in between; nothing was sent")
     _withdraw(conn, {key: objection for key, objection in objections.items() if objection is not None}, now)
     return going
 
 
-def _asked(keys: Sequence[str], mine: sa.ColumnElement[bool]) -> sa.Select[Any]:
-    """Select what the last question needs."""
+def _mine() -> sa.ColumnElement[bool]:
+    at = sa.bindparam("moment", type_=d.lease_until.type)
+    return sa.and_(d.owner == sa.bindparam("mine"), d.status == "claimed", d.lease_until > at)
+
+
+@lru_cache
+def _begin(dialect: str) -> sa.Update:
+    """Return the statement that writes `sending`; like the question before it made once, it runs with every group."""
+    keys = listed(dialect, "keys", ("key",), plain=True)
+    at = sa.bindparam("moment", type_=d.sent_at.type)
+    return sa.update(deliveries).where(d.key.in_(sa.select(keys.c.key)), _mine()).values(status="sending", sent_at=at)
+
+
+@lru_cache
+def _asked(dialect: str) -> sa.Select[Any]:
+    """Return the last question before messages go."""
     a = addresses.c
+    keys = listed(dialect, "keys", ("key",), plain=True)
     here = sa.and_(a.contact_id == d.contact_id, a.channel == d.channel, a.address == d.address)
     return (
         sa.select(d.key, d.channel, d.topic, d.transactional, contacts.c.consents, a.address, a.suppressed)
         .join_from(deliveries, contacts, contacts.c.id == d.contact_id, isouter=True)
         .join(addresses, here, isouter=True)
-        .where(one_of(d.key, keys), mine)
+        .where(d.key.in_(sa.select(keys.c.key)), _mine())
         .with_for_update(of=deliveries)
     )
 

@@ -123,18 +123,17 @@ def admit(conn: sa.Connection, journey: str, limit: int, unit: Unit, now: dateti
     Entering is what the limit counts, so an enrollment enters when it is let in, not when it began to queue.
     """
     mine = enrollments.c.journey == journey
+    waiting = enrollments.c.status == sa.literal_column("'queued'")
+    queue = sa.select(enrollments.c.id, enrollments.c.contact_id).where(mine, waiting)
+    if conn.execute(queue.limit(1)).first() is None:  # as on most ticks: nobody has to be counted
+        return 0
     entered = sa.select(sa.func.count()).where(
         mine, enrollments.c.entered_at >= _begin(unit, now), enrollments.c.status != "queued"
     )
     room = limit - conn.execute(entered).scalar_one()
     if room <= 0:
         return 0
-    queue = (
-        sa.select(enrollments.c.id, enrollments.c.contact_id)
-        .where(mine, enrollments.c.status == sa.literal_column("'queued'"))
-        .order_by(enrollments.c.entered_at, enrollments.c.id)
-        .limit(room)
-    )
+    queue = queue.order_by(enrollments.c.entered_at, enrollments.c.id).limit(room)
     rows = conn.execute(queue).all()
     ring(conn, (contact_id for _, contact_id in rows), now)
     still = one_of(enrollments.c.id, [id_ for id_, _ in rows]) & (enrollments.c.status == "queued")

@@ -102,3 +102,10 @@ def first_entry(conn: sa.Connection, journey: str) -> datetime | None:
     """Return when somebody first entered `journey`."""
     at: datetime | None = conn.execute(sa.select(sa.func.min(n.entered_at)).where(n.journey == journey)).scalar()
     return at
+
+
+def sent_since(conn: sa.Connection, after: datetime) -> list[tuple[str, str, str, str, datetime, str, str]]:
+    """Return (key, contact, message, channel, instant, journey, state) of what was handed over after an instant."""
+    query = sa.select(d.key, d.contact_id, d.message, d.channel, d.sent_at, d.journey, d.state)
+    rows = conn.execute(query.where(d.status == "sent", d.sent_at > after).order_by(d.sent_at, d.key))
+    return [(key, who, message, channel, at, journey, state) for key, who, message, channel, at, journey, state in rows]

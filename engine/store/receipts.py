@@ -9,10 +9,12 @@ Rules
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
@@ -20,8 +22,8 @@ import sqlalchemy as sa
 
 from channels.channel import Receipt
 from engine.store.alarms import ring
-from engine.store.sets import given, insert_missing, one_of
-from engine.store.tables import addresses, decisions, deliveries, events, suppressions, to_micros
+from engine.store.sets import insert_missing, listed, one_of
+from engine.store.tables import addresses, decisions, deliveries, events, suppressions
 
 BACKOFF = tuple(timedelta(minutes=m) for m in (5, 15, 60, 180, 360, 720))
 JITTER = 0.2  # a share of the pause, either way
@@ -61,14 +63,57 @@ def commit(
     conn: sa.Connection, receipts: Sequence[Receipt], owner: str, now: datetime, terms: Terms
 ) -> Mapping[str, int]:
     """Write the receipts of rows that `owner` still holds and all that follows; return how many by new status."""
-    answers = {receipt.key: receipt for receipt in receipts if receipt.status != "withheld"}
-    after = [_judge(row, answers[row.key], now, terms) for row in conn.execute(_held(answers, owner))]
+    sent = [receipt for receipt in receipts if receipt.status == "sent"]
+    answers = {receipt.key: receipt for receipt in receipts if receipt.status not in ("withheld", "sent")}
+    counts = +Counter(sent=_sent(conn, sent, owner, now) if sent else 0)
+    rows = conn.execute(_held(answers, owner)) if answers else ()
+    after = [_judge(row, answers[row.key], now, terms) for row in rows]
     if after:
-        _write(conn, after, owner, now)
-        open_windows(conn, [a.row.key for a in after if a.status == "sent"], now)
+        conn.execute(_rewrite(), [_values(a, owner, now) for a in after])
         void(conn, [a.row.key for a in after if a.status in ("failed", "expired")])
         _take_out(conn, [a for a in after if a.status == "failed"], now, terms)
-    return Counter(a.status for a in after)
+    counts.update(a.status for a in after)
+    return counts
+
+
+def _sent(conn: sa.Connection, receipts: Sequence[Receipt], owner: str, now: datetime) -> int:
+    """Write those that were accepted, the many, all at once; open the reward windows of those that are ours."""
+    said = json.dumps([(r.key, r.detail, r.provider_id) for r in receipts])
+    written = conn.execute(accept(conn.dialect.name), {"said": said, "mine": owner, "moment": now}).rowcount
+    keys = json.dumps([r.key for r in receipts])
+    conn.execute(opening(conn.dialect.name), {"keys": keys, "mine": owner, "moment": now})
+    return written
+
+
+@lru_cache
+def accept(dialect: str) -> sa.Update:
+    """Return the statement that writes accepted messages; made once, for it runs with every group of messages."""
+    said = listed(dialect, "said", ("key", "detail", "provider_id"))
+    at = sa.bindparam("moment", type_=d.sent_at.type)
+    same = {"status": "sent", "kind": "", "next_at": None, "lease_until": None, "sent_at": at, "ended_at": at}
+    own = {"detail": said.c.detail, "provider_id": sa.func.nullif(said.c.provider_id, "")}
+    held = (d.owner == sa.bindparam("mine"), d.status.in_(("claimed", "sending", "unknown")))
+    return sa.update(deliveries).where(d.key == said.c.key, *held).values(same | own)
+
+
+@lru_cache
+def opening(dialect: str) -> sa.Update:
+    """Return the statement that opens the windows of decisions whose message `mine` has just handed over at `at`."""
+    c = decisions.c
+    at = sa.bindparam("moment", type_=d.sent_at.type)
+    listed_keys = listed(dialect, "keys", ("key",), plain=True)
+    ours = (
+        sa.select(d.key)
+        .join_from(listed_keys, deliveries, d.key == listed_keys.c.key)
+        .where(d.owner == sa.bindparam("mine"), d.status == "sent", d.decided)
+    )
+    span = sa.type_coerce(c.closes_at, sa.BigInteger) - sa.type_coerce(c.starts_at, sa.BigInteger)
+    until = sa.type_coerce(at, sa.BigInteger) + span
+    return (
+        sa.update(decisions)
+        .where(c.key.in_(ours), c.status == "pending")
+        .values(status="open", touched=True, starts_at=at, closes_at=until)
+    )
 
 
 def _held(keys: Iterable[str], owner: str) -> sa.Select[Any]:
@@ -84,8 +129,6 @@ def _held(keys: Iterable[str], owner: str) -> sa.Select[Any]:
 
 def _judge(row: sa.Row[Any], receipt: Receipt, now: datetime, terms: Terms) -> _After:
     """Return how the row stands after this answer; pure."""
-    if receipt.status == "sent":
-        return _After(row, "sent", "", receipt.detail, row.attempt, None, now, receipt.provider_id or None)
     after = _After(row, receipt.status, receipt.kind, receipt.detail, row.attempt)
     if receipt.status == "unknown" and row.status != "claimed":
         if again(row, terms.resend):
@@ -119,19 +162,6 @@ def pause(key: str, attempt: int, backoff: Sequence[timedelta]) -> timedelta:
     return span * (1 + JITTER * (2 * share - 1))
 
 
-def _write(conn: sa.Connection, after: Sequence[_After], owner: str, now: datetime) -> None:
-    """Rewrite the rows: those that were sent, the many, all at once; the others one by one."""
-    sent = [(a.row.key, a.detail, a.provider_id or "") for a in after if a.status == "sent"]
-    if sent:
-        said = given(conn, ("key", "detail", "provider_id"), sent)
-        same = {"status": "sent", "kind": "", "next_at": None, "lease_until": None, "sent_at": now, "ended_at": now}
-        own = {"detail": said.c.detail, "provider_id": sa.func.nullif(said.c.provider_id, "")}
-        conn.execute(sa.update(deliveries).where(d.key == said.c.key).values(same | own))
-    others = [_values(a, owner, now) for a in after if a.status != "sent"]
-    if others:
-        conn.execute(_rewrite(), others)
-
-
 def _rewrite() -> sa.Update:
     bound = ("status", "kind", "detail", "attempt", "next_at", "sent_at", "ended_at", "provider_id", "owner")
     return (
@@ -154,19 +184,6 @@ def _values(after: _After, owner: str, now: datetime) -> dict[str, Any]:
         "new_provider_id": after.provider_id,
         "new_owner": owner if after.next_at is None else None,  # one that waits again belongs to nobody
     }
-
-
-def open_windows(conn: sa.Connection, keys: Sequence[str], now: datetime) -> None:
-    """Open the reward windows of messages that were handed over at `now`."""
-    if not keys:
-        return
-    c = decisions.c
-    span = sa.type_coerce(c.closes_at, sa.BigInteger) - sa.type_coerce(c.starts_at, sa.BigInteger)
-    conn.execute(
-        sa.update(decisions)
-        .where(one_of(c.key, keys), c.status == "pending")
-        .values(status="open", touched=True, starts_at=now, closes_at=span + to_micros(now))
-    )
 
 
 def void(conn: sa.Connection, keys: Iterable[str]) -> None:

@@ -74,10 +74,25 @@ def insert_missing(conn: sa.Connection, table: sa.Table, rows: Sequence[Mapping[
 def given(conn: sa.Connection, names: Sequence[str], rows: Sequence[Sequence[str]]) -> sa.Subquery:
     """Return rows of texts as a table that a statement can join: one bound value instead of one execution each."""
     bound = sa.bindparam(None, json.dumps(rows), type_=sa.Text, unique=True)
-    if conn.dialect.name == "postgresql":
+    return _table(conn.dialect.name, bound, names)
+
+
+def listed(dialect: str, parameter: str, names: Sequence[str], *, plain: bool = False) -> sa.Subquery:
+    """Return the same for a statement that is made once: `parameter` is bound to the JSON text at execution.
+
+    `plain`: the JSON is a list of texts, not of rows.
+    """
+    return _table(dialect, sa.bindparam(parameter, type_=sa.Text), names, plain=plain)
+
+
+def _table(dialect: str, bound: sa.BindParameter[Any], names: Sequence[str], *, plain: bool = False) -> sa.Subquery:
+    if dialect == "postgresql":
         each = sa.func.jsonb_array_elements(sa.cast(bound, postgresql.JSONB)).table_valued("value")
-        texts: list[sa.ColumnElement[Any]] = [each.c.value.op("->>")(place) for place in range(len(names))]
+        one = each.c.value.op("#>>")(sa.literal_column("'{}'"))
+        texts: list[sa.ColumnElement[Any]] = (
+            [one] if plain else [each.c.value.op("->>")(place) for place in range(len(names))]
+        )
     else:
         each = sa.func.json_each(bound).table_valued("value")
-        texts = [sa.func.json_extract(each.c.value, f"$[{place}]") for place in range(len(names))]
+        texts = [each.c.value] if plain else [sa.func.json_extract(each.c.value, f"$[{n}]") for n in range(len(names))]
     return sa.select(*(text.label(name) for text, name in zip(texts, names, strict=True))).subquery()
