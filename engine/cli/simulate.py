@@ -1,0 +1,142 @@
+"""`sojourn simulate`: what a journey would do to one contact, or to many invented ones, on a virtual clock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from engine.cli.answer import Answer
+from engine.cli.draw import journey_called
+from engine.cli.flags import WrongUse
+from engine.cli.session import Session
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from engine.cli.trying import Wish
+    from engine.crowd import Crowd, Trial
+    from journeys import Journey
+    from journeys.project import Definitions
+
+ALONE = ("contact", "event", "set", "force", "until")
+
+
+def simulate(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="JOURNEY")],
+    *,
+    contact: Annotated[
+        str | None, typer.Option(metavar="ID", help="A person of the store; else one is made up.")
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option("--from", metavar="TIME", help='"2025-10-14 17:17", local; or spring, autumn: the clocks.'),
+    ] = None,
+    event: Annotated[
+        list[str] | None, typer.Option(metavar="NAME:k=v,k=v[@50m]", help="What happens, and how long after the start.")
+    ] = None,
+    change: Annotated[
+        list[str] | None, typer.Option("--set", metavar="contact.k=v", help="Change the person first.")
+    ] = None,
+    force: Annotated[list[str] | None, typer.Option(metavar="STATE=ARM", help="Let this decision draw that.")] = None,
+    seed: Annotated[str | None, typer.Option(help="Another seed, other draws.")] = None,
+    until: Annotated[str | None, typer.Option(metavar="30d", help="How long to look.")] = None,
+    population: Annotated[
+        int | None, typer.Option(metavar="N", min=1, max=200_000, help="That many invented people.")
+    ] = None,
+    days: Annotated[int, typer.Option(min=1, max=366, help="For how long.")] = 30,
+    report: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Write the report as a page.")] = None,
+) -> Answer:
+    """Play a journey on a virtual clock; nothing is sent and the store is not changed."""
+    from engine.cli.trying import Wish
+
+    session: Session = ctx.obj
+    definitions = session.definitions()
+    journey = journey_called(definitions, name)
+    if population is None:
+        if report is not None:
+            raise WrongUse("--report needs a population: add --population 1000")
+        wish = Wish(contact, start, event or [], change or [], force or [], seed, until)
+        return _one(session, definitions, journey, wish)
+    said = {"contact": contact, "event": event, "set": change, "force": force, "until": until}
+    wrong = [f"--{key}" for key in ALONE if said[key]]
+    if wrong:
+        raise WrongUse(f"{wrong[0]} is about one contact; leave it out, or leave out --population")
+    return _many(session, definitions, journey, (population, days, seed, start, report))
+
+
+def _one(session: Session, definitions: Definitions, journey: Journey, wish: Wish) -> Answer:
+    from engine.cli.trying import tried
+
+    return tried(session, definitions, journey, wish)
+
+
+def _many(
+    session: Session, definitions: Definitions, journey: Journey,
+    wanted: tuple[int, int, str | None, str | None, Path | None],
+) -> Answer:  # fmt: skip
+    from engine.app import usable
+    from engine.crowd import Trial, crowd_for
+
+    people, days, seed, start, report = wanted
+    if seed is not None and not seed.isdigit():
+        raise WrongUse(f'--seed "{seed}": with --population the seed is a whole number, such as 7')
+    project = usable(definitions)
+    at = _start(session, definitions, journey, start)
+    trial = Trial(journey.name, people, days, at, int(seed or 7))
+    crowd = crowd_for(project, journey, trial)
+    return _reported(session, definitions, (journey, trial, crowd), report)
+
+
+def _start(session: Session, definitions: Definitions, journey: Journey, said: str | None) -> datetime:
+    from zoneinfo import ZoneInfo
+
+    from engine.app import usable
+    from engine.cli.trying import start_of
+
+    zone = ZoneInfo(journey.timezone or usable(definitions).timezone)
+    return start_of(said, session.now(), zone)
+
+
+def _reported(
+    session: Session, definitions: Definitions, what: tuple[Journey, Trial, Crowd], report: Path | None
+) -> Answer:
+    from engine.crowd import run_trial
+    from engine.report.facts import Asked, findings
+    from engine.report.page import page
+    from engine.report.text import population_text
+    from engine.store.connect import reading
+
+    journey, trial, crowd = what
+    project = definitions.project
+    if project is None:
+        raise AssertionError("a journey that loads has a project")
+    with session.bar(f"{trial.days} days", trial.days) as bar:
+        world = run_trial(definitions, crowd, trial, lambda at: bar.to((at - trial.start).days))
+    asked = Asked(project, journey, trial.start, trial.end, str(trial.seed), planned=trial.people, invented=True,
+                  number=trial.seed, running=False)  # fmt: skip
+    with reading(world.engine.store) as conn:
+        found = findings(conn, asked)
+    world.engine.close()
+    lines = [*_head(trial, crowd, found.entries), "", *population_text(found).rstrip("\n").split("\n")]
+    if report is not None:
+        text = page(found)
+        report.write_text(text, encoding="utf-8")
+        lines.append(f"  wrote {report} ({len(text.encode()) // 1000} kB)")
+    data = {
+        "journey": journey.name, "people": trial.people, "days": trial.days, "seed": trial.seed, "start": trial.start,
+        "invented": crowd.says, "findings": found, "did": world.ticked, "report": report,
+    }  # fmt: skip
+    return Answer(data, lines)
+
+
+def _head(trial: Trial, crowd: Crowd, entries: int) -> Sequence[str]:
+    period = f"{trial.days} days from {trial.start:%d %b %Y}, seed {trial.seed}"
+    return [
+        f"{trial.journey} · virtual clock, nothing is sent · {period}",
+        f"{crowd.says}; only this journey runs, caps and quiet hours on",
+        f"{entries:,} entries",
+    ]
