@@ -37,6 +37,7 @@ class Entrances:
     segments: Mapping[str, Expression]
     zone: tzinfo
     _ready: bool = False
+    _sleeps_until: datetime | None = None  # a timetable only ever moves on, so nobody has to look before
 
     def open(self, conn: sa.Connection, now: datetime) -> int:
         """Make the checks that are due and let in who waits; return how many were found."""
@@ -61,8 +62,12 @@ class Entrances:
             first = [{"journey": name, "next_at": self._next(journey, now)} for name, journey in timed.items()]
             insert_missing(conn, schedules, first)
             self._ready = True
+        if self._sleeps_until is not None and now < self._sleeps_until:
+            return []
         query = sa.select(schedules.c.journey).where(schedules.c.next_at <= now, schedules.c.journey.in_(list(timed)))
-        return sorted(conn.execute(query.with_for_update(skip_locked=True)).scalars())
+        due = sorted(conn.execute(query.with_for_update(skip_locked=True)).scalars())
+        self._sleeps_until = None if due else self.next_at(conn)
+        return due
 
     def _next(self, journey: Journey, now: datetime) -> datetime:
         return timetable.next_at(journey.enter.check or "", now, self.zone)

@@ -16,12 +16,14 @@ from engine.app import Options, build, usable
 from engine.clock import SimulatedClock
 from engine.engine import Engine, Limits, Ticked
 from engine.posting import Posted
-from engine.store.connect import create, open_store, writing
+from engine.store.connect import create, open_store, reading, writing
+from engine.store.delivering import pending
 from engine.store.intake import NewEvent, record
 from engine.teaching import Taught
 from journeys.project import Definitions
 
 STEP = timedelta(minutes=15)
+ENDED = ("sent", "failed", "expired", "suppressed")
 LEARN_EVERY = timedelta(hours=1)
 CROWD = Limits(contacts=5000, messages=5000, decisions=50_000)
 
@@ -36,17 +38,33 @@ class Virtual:
     ticked: Ticked = field(default_factory=Ticked)
     posted: Posted = field(default_factory=Posted)
     taught: Taught = field(default_factory=Taught)
+    learn_every: timedelta = LEARN_EVERY
     _learned_at: datetime | None = None
+    _waiting: bool = True  # something may be in the outbox
 
     def act(self, *, learn: bool = True) -> None:
         """Do all that is due at this instant: step, send, and once an hour learn."""
-        self.ticked = self.ticked + self.engine.drain()
-        while (posted := self.engine.deliver()).claimed:
-            self.posted = self.posted + posted
+        ticked = self.engine.drain()
+        self.ticked = self.ticked + ticked
+        self._deliver(bool(ticked.sends or ticked.calls))
         now = self.clock.now()
-        if learn and (self._learned_at is None or now - self._learned_at >= LEARN_EVERY):
+        if learn and (self._learned_at is None or now - self._learned_at >= self.learn_every):
             self._learned_at = now
             self.taught = self.taught + self.engine.learn()
+
+    def _deliver(self, queued: bool) -> None:
+        """Send what is due; an outbox that was left empty and got nothing new is not asked."""
+        more = queued or self._waiting
+        while more:
+            posted = self.engine.deliver()
+            self.posted = self.posted + posted
+            more = posted.claimed >= self.engine.limits.messages
+            ended = sum(posted.statuses.get(status, 0) for status in ENDED)
+            self._waiting = ended < posted.claimed or (self._waiting and self._unsettled())
+
+    def _unsettled(self) -> bool:
+        with reading(self.engine.store) as conn:
+            return bool(pending(conn))
 
     def feed(self, events: Sequence[NewEvent]) -> None:
         """Record what happened by now."""
@@ -65,7 +83,10 @@ def virtual(definitions: Definitions, start: datetime, options: Options | None =
         create(conn)
     given = options or Options()
     full = replace(given, clock=clock, channels=given.channels or captured, store=store)
-    return Virtual(build(definitions, full), clock, captured)
+    engine = build(definitions, full)
+    engine.post.rates = {}  # what is captured needs no patience
+    engine.teacher.alone = True
+    return Virtual(engine, clock, captured)
 
 
 def run_events(world: Virtual, events: Iterable[NewEvent], until: datetime) -> None:

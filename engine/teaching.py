@@ -60,9 +60,11 @@ class Teacher:
     policies: dict[str, Policy] = field(default_factory=dict)
     models: dict[str, Model] = field(default_factory=dict)
     numbers: dict[str, int] = field(default_factory=dict)
+    alone: bool = False  # nobody else publishes into this store: a simulation
     _warm: set[str] = field(default_factory=set)
     _points: dict[str, Choose] = field(default_factory=dict)
     _names: tuple[str, ...] = ()
+    _looked: bool = False
 
     def __post_init__(self) -> None:
         self._points = {f"{j.name}.{state}": choose for j in self.journeys.values() for state, choose in j.choices}
@@ -75,8 +77,9 @@ class Teacher:
 
     def refresh(self, store: sa.Engine) -> None:
         """Take up policies that were published since the last look."""
-        if not self._points:
+        if not self._points or (self.alone and self._looked):
             return
+        self._looked = True
         with reading(store) as conn:
             numbers = learning.numbers(conn)
             if all(self.numbers.get(point) == number for point, number in numbers.items() if point in self._points):
@@ -105,7 +108,11 @@ class Teacher:
 
     def decided(self, conn: sa.Connection) -> dict[str, int]:
         """Return the decisions so far of points in warm-up; a point past it stays past it."""
-        limits = {point: choose.explore.warmup for point, choose in self._points.items() if point not in self._warm}
+        limits = {
+            point: choose.explore.warmup
+            for point, choose in self._points.items()
+            if point not in self._warm and choose.explore.policy in KINDS
+        }
         counts = learning.counts(conn, {point: limit for point, limit in limits.items() if limit})
         for point, limit in limits.items():
             if counts.get(point, 0) >= limit:
