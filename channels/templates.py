@@ -68,6 +68,7 @@ class Template:
     variants: Mapping[str, Variant]  # by locale, lower case with "-"; "" is the plain file
     static_links: Mapping[int, str]
     is_push: bool = False
+    pages: frozenset[str] = frozenset()  # which of our own pages it names: unsubscribe_url, preferences_url, view_url
 
     def render(self, variables: Mapping[str, Any], links: Links) -> Rendered:
         """Fill in one person's values; `links` gives the signed address for a link's number."""
@@ -231,7 +232,8 @@ def load_template(files: Sequence[Path]) -> Template:
     for locale in sorted({locale for locale, _ in kinds.values()}):
         mine = {kinds[file][1]: file for file in texts if kinds[file][0] == locale}
         variants[locale] = _variant(mine, texts, numbering)
-    return Template(_version(texts), variants, numbering.urls, is_push)
+    pages = frozenset(name for text in texts.values() for name in PERSONAL_PAGES.findall(text))
+    return Template(_version(texts), variants, numbering.urls, is_push, pages)
 
 
 def _read(file: Path) -> str:

@@ -49,7 +49,7 @@ class Letters:
             return Receipt(delivery.key, "failed", "", why)
         try:
             template = self.library[delivery.message]
-            rendered = template.render(self.variables(delivery), self._links(delivery))
+            rendered = template.render(self.variables(delivery, template.pages), self._links(delivery))
             return self._packed(delivery, template, (rendered, now))
         except (TemplateProblem, ValueError) as problem:
             refused = isinstance(problem, AddressRefused)
@@ -59,14 +59,14 @@ class Letters:
 
     def preview(self, delivery: Delivery) -> Rendered:
         """Return the message as its reader sees it; TemplateProblem when it cannot be rendered."""
-        return self.library[delivery.message].render(self.variables(delivery), self._links(delivery))
+        template = self.library[delivery.message]
+        return template.render(self.variables(delivery, template.pages), self._links(delivery))
 
-    def variables(self, delivery: Delivery) -> dict[str, Any]:
-        """Return the names that a template may use."""
+    def variables(self, delivery: Delivery, pages: frozenset[str]) -> dict[str, Any]:
+        """Return the names that a template may use; of our own pages those that it names: signing costs."""
         request = delivery.request
         journey = self.journeys.get(delivery.journey)
         vars_ = {**(journey.vars if journey else {}), **(request.get("vars") or {})}
-        base, key, tokens = self.project.base_url, delivery.key, self.tokens
         return {
             "contact": {**self._declared, **delivery.attributes},
             "entry": request.get("entry") or {},
@@ -74,10 +74,15 @@ class Letters:
             "vars": vars_,
             "message": {"id": delivery.message, "channel": delivery.channel, "topic": delivery.topic},
             "currency": self.project.currency,
-            "unsubscribe_url": f"{base}/u/{tokens.unsubscribe(key)}",
-            "preferences_url": f"{base}/p/{tokens.preferences(key)}",
-            "view_url": f"{base}/v/{tokens.view(key)}",
+            **{page: self._page(page, delivery.key) for page in pages},
         }
+
+    def _page(self, name: str, key: str) -> str:
+        """Return the signed address of one of our own pages."""
+        base, tokens = self.project.base_url, self.tokens
+        if name == "unsubscribe_url":
+            return f"{base}/u/{tokens.unsubscribe(key)}"
+        return f"{base}/p/{tokens.preferences(key)}" if name == "preferences_url" else f"{base}/v/{tokens.view(key)}"
 
     def _links(self, delivery: Delivery) -> Any:
         """Return what gives a link's address by its number: signed when clicks are counted, else as written."""
@@ -97,9 +102,7 @@ class Letters:
                 headers["ttl"] = str(rendered.ttl)
             return Envelope(delivery.key, to, rendered.payload(delivery.key), headers=headers), draft
         head = self._head(delivery)
-        unsubscribe = "" if delivery.transactional else f"{self.project.base_url}/u/"
-        if unsubscribe:
-            unsubscribe += self.tokens.unsubscribe(delivery.key)
+        unsubscribe = "" if delivery.transactional else self._page("unsubscribe_url", delivery.key)
         mail = Mail(
             delivery.key, to, rendered.subject, rendered.text, rendered.html, now.replace(microsecond=0),
             unsubscribe_url=unsubscribe,
