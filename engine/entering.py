@@ -21,7 +21,7 @@ from engine.core.walk import by_name
 from engine.needs import history_of
 from engine.store import intake
 from engine.store.sets import insert_missing
-from engine.store.snapshots import Needs, load
+from engine.store.snapshots import Needs, glance
 from engine.store.tables import contacts, enrollments, schedules
 from journeys import Expression, Journey, Scope
 
@@ -90,12 +90,12 @@ class Entrances:
         needs = Needs(history_of(rule, self.segments) if rule else {})
         after = ""
         while True:
-            query = sa.select(contacts.c.id).where(contacts.c.id > after, ~_inside(journey, now))
+            query = sa.select(contacts.c.id).where(contacts.c.id > after, contacts.c.id.not_in(_inside(journey, now)))
             ids = list(conn.execute(query.order_by(contacts.c.id).limit(PAGE)).scalars())
             if not ids:
                 return
             after = ids[-1]
-            yield [s.contact.id for s in load(conn, ids, now, needs) if rule is None or self._member(s, rule, now)]
+            yield [s.contact.id for s in glance(conn, ids, now, needs) if rule is None or self._member(s, rule, now)]
 
     def _member(self, snapshot: Snapshot, rule: Expression, now: datetime) -> bool:
         scope = Scope(
@@ -108,11 +108,11 @@ class Entrances:
         return rule.holds(scope)
 
 
-def _inside(journey: Journey, now: datetime) -> sa.ColumnElement[bool]:
-    """Return the condition that keeps out who is in the journey, and who may not come back yet, or ever."""
+def _inside(journey: Journey, now: datetime) -> sa.Select[str]:
+    """Select who is in the journey, and who may not come back yet, or ever: read once, not once per contact."""
     c = enrollments.c
-    mine = (c.contact_id == contacts.c.id) & (c.journey == journey.name)
+    mine = c.journey == journey.name
     after = journey.reenter.after
     if after is not None:
         mine &= c.status.in_(("active", "queued", "parked")) | (c.left_at > now - after)
-    return sa.exists(sa.select(c.id).where(mine))
+    return sa.select(c.contact_id).where(mine)

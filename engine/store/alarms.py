@@ -4,22 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 
 import sqlalchemy as sa
 
-from engine.store.sets import upsert
+from engine.store.sets import Upsert, upsert
 from engine.store.tables import alarms
+
+_NEXT = sa.select(sa.func.min(alarms.c.due_at))
 
 
 def ring(conn: sa.Connection, contact_ids: Iterable[str], at: datetime) -> None:
     """Set the alarms of these contacts to `at`, unless they ring earlier."""
     rows = [{"contact_id": contact_id, "due_at": at} for contact_id in sorted(set(contact_ids))]
     if rows:
-        insert = upsert(conn, alarms)
-        earlier = sa.case((insert.excluded.due_at < alarms.c.due_at, insert.excluded.due_at), else_=alarms.c.due_at)
-        conn.execute(insert.on_conflict_do_update(index_elements=["contact_id"], set_={"due_at": earlier}), rows)
+        conn.execute(_earlier(conn.dialect.name), rows)
+
+
+@lru_cache
+def _earlier(dialect: str) -> Upsert:
+    insert = upsert(dialect, alarms)
+    earlier = sa.case((insert.excluded.due_at < alarms.c.due_at, insert.excluded.due_at), else_=alarms.c.due_at)
+    return insert.on_conflict_do_update(index_elements=["contact_id"], set_={"due_at": earlier})
 
 
 def next_alarm(conn: sa.Connection) -> datetime | None:
     """Return when the next alarm rings, None when there is none."""
-    return conn.execute(sa.select(sa.func.min(alarms.c.due_at))).scalar()
+    return conn.execute(_NEXT).scalar()

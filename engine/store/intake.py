@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -18,7 +19,7 @@ import sqlalchemy as sa
 from engine.store.alarms import ring
 from engine.store.consenting import ConsentChange, Digest, Suppression, change_consents, suppress
 from engine.store.people import Counts, NewContact, add_contacts
-from engine.store.sets import insert_missing, one_of, upsert
+from engine.store.sets import any_of, insert_missing, one_of, upsert
 from engine.store.tables import contacts, enrollments, events
 
 __all__ = [
@@ -27,6 +28,14 @@ __all__ = [
 ]  # fmt: skip
 
 Unit = Literal["min", "hour", "day"]
+
+_KNOWN = sa.select(contacts.c.id).where(any_of(contacts.c.id, "ids"))
+_QUEUED = (
+    sa.select(enrollments.c.id, enrollments.c.contact_id)
+    .where(enrollments.c.journey == sa.bindparam("journey"), enrollments.c.status == sa.literal_column("'queued'"))
+    .order_by(enrollments.c.entered_at, enrollments.c.id)
+    .limit(sa.bindparam("most", type_=sa.Integer))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +102,7 @@ def _trigger_id(name: str, instant_key: str, contact_id: str) -> str:
 
 
 def _unknown(conn: sa.Connection, contact_ids: set[str]) -> tuple[str, ...]:
-    known = conn.execute(sa.select(contacts.c.id).where(one_of(contacts.c.id, contact_ids))).scalars()
+    known = conn.execute(_KNOWN, {"ids": sorted(contact_ids)}).scalars() if contact_ids else ()
     return tuple(sorted(contact_ids.difference(known)))
 
 
@@ -113,8 +122,12 @@ def _insert_events(conn: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> Se
     """Insert what is new and return its ids."""
     if not rows:
         return ()
-    insert = upsert(conn, events).on_conflict_do_nothing().returning(events.c.id)
-    return conn.execute(insert, rows).scalars().all()
+    return conn.execute(_insert(conn.dialect.name), rows).scalars().all()
+
+
+@lru_cache
+def _insert(dialect: str) -> Any:
+    return upsert(dialect, events).on_conflict_do_nothing().returning(events.c.id)
 
 
 def admit(conn: sa.Connection, journey: str, limit: int, unit: Unit, now: datetime) -> int:
@@ -122,19 +135,17 @@ def admit(conn: sa.Connection, journey: str, limit: int, unit: Unit, now: dateti
 
     Entering is what the limit counts, so an enrollment enters when it is let in, not when it began to queue.
     """
-    mine = enrollments.c.journey == journey
-    waiting = enrollments.c.status == sa.literal_column("'queued'")
-    queue = sa.select(enrollments.c.id, enrollments.c.contact_id).where(mine, waiting)
-    if conn.execute(queue.limit(1)).first() is None:  # as on most ticks: nobody has to be counted
+    if conn.execute(_QUEUED, {"journey": journey, "most": 1}).first() is None:  # most ticks: nobody has to be counted
         return 0
     entered = sa.select(sa.func.count()).where(
-        mine, enrollments.c.entered_at >= _begin(unit, now), enrollments.c.status != "queued"
+        enrollments.c.journey == journey,
+        enrollments.c.entered_at >= _begin(unit, now),
+        enrollments.c.status != "queued",
     )
     room = limit - conn.execute(entered).scalar_one()
     if room <= 0:
         return 0
-    queue = queue.order_by(enrollments.c.entered_at, enrollments.c.id).limit(room)
-    rows = conn.execute(queue).all()
+    rows = conn.execute(_QUEUED, {"journey": journey, "most": room}).all()
     ring(conn, (contact_id for _, contact_id in rows), now)
     still = one_of(enrollments.c.id, [id_ for id_, _ in rows]) & (enrollments.c.status == "queued")
     let_in = {"status": "active", "entered_at": now, "state_at": now, "due_at": None}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Self
 
 import sqlalchemy as sa
@@ -30,7 +31,7 @@ class _Texts(sa.types.TypeDecorator[Sequence[str]]):
         return dialect.type_descriptor(texts)
 
     def process_bind_param(self, value: Sequence[str] | None, dialect: Dialect) -> Any:
-        return value if dialect.name == "postgresql" or value is None else json.dumps(value)
+        return value if dialect.name == "postgresql" or value is None else json.dumps([*value])
 
 
 class one_of(FunctionElement[bool]):  # noqa: N801  (reads as the SQL condition that it is)
@@ -40,12 +41,22 @@ class one_of(FunctionElement[bool]):  # noqa: N801  (reads as the SQL condition 
     name = "one_of"
     type = sa.Boolean()
 
-    def __init__(self, column: sa.ColumnElement[Any], values: Iterable[str]) -> None:
-        super().__init__(column, sa.bindparam(None, list(values), type_=_Texts(), unique=True))
+    def __init__(self, column: sa.ColumnElement[Any], values: Iterable[str] | sa.BindParameter[Any]) -> None:
+        bound = isinstance(values, sa.BindParameter)
+        given_now = values if bound else sa.bindparam(None, list(values), type_=_Texts(), unique=True)
+        super().__init__(column, given_now)
 
     def self_group(self, against: OperatorType | None = None) -> Self:
         """Stay bare: SQLite uses no index for "(column IN ...) = 1"."""
         return self
+
+
+def any_of(column: sa.ColumnElement[Any], parameter: str) -> one_of:
+    """Return `one_of` for a statement that is made once: `parameter` is bound to the values at execution.
+
+    Making a statement costs more than running it, so those of every tick are made once.
+    """
+    return one_of(column, sa.bindparam(parameter, type_=_Texts()))
 
 
 @compiles(one_of)
@@ -60,15 +71,21 @@ def _equals_any(element: one_of, compiler: SQLCompiler, **kw: Any) -> str:
     return f"{column} = ANY ({values})"
 
 
-def upsert(conn: sa.Connection, table: sa.Table) -> Upsert:
-    """Return an INSERT that knows ON CONFLICT in the connection's dialect."""
-    return postgresql.insert(table) if conn.dialect.name == "postgresql" else sqlite.insert(table)
+def upsert(dialect: str, table: sa.Table) -> Upsert:
+    """Return an INSERT that knows ON CONFLICT in this dialect."""
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+
+
+@lru_cache
+def insert_or_leave(dialect: str, table: sa.Table) -> Upsert:
+    """Return an INSERT that leaves a row with the same primary key as it is; made once."""
+    return upsert(dialect, table).on_conflict_do_nothing()
 
 
 def insert_missing(conn: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert the rows whose primary key is not there yet, in one statement."""
     if rows:
-        conn.execute(upsert(conn, table).on_conflict_do_nothing(), rows)
+        conn.execute(insert_or_leave(conn.dialect.name, table), rows)
 
 
 def given(conn: sa.Connection, names: Sequence[str], rows: Sequence[Sequence[str]]) -> sa.Subquery:

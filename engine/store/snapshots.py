@@ -5,6 +5,7 @@ Rules
 - The claim holds the alarms' rows until the transaction ends. Whatever rings a contact waits for that, so nothing
   that arrives between claim and commit is lost. SQLite lets one writer in at a time and needs no row locks.
 - Rows become values by position: the columns of a query stand in the order of the fields.
+- A tick's statements are made once, below; only their values change.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from engine.core.model import COUNTED, Contact, Enrollment, Event, Past, Snapshot
-from engine.store.sets import one_of
-from engine.store.tables import addresses, alarms, contacts, decisions, deliveries, enrollments, events
+from engine.store.sets import any_of
+from engine.store.tables import Instant, addresses, alarms, contacts, decisions, deliveries, enrollments, events
 from journeys.zones import zone_of
 
 T = TypeVar("T")
@@ -37,6 +39,26 @@ PAST = (
     deliveries.c.contact_id, deliveries.c.key, deliveries.c.message, deliveries.c.channel, deliveries.c.topic,
     deliveries.c.queued_at, deliveries.c.counted,
 )  # fmt: skip
+
+_a, _p, _d = addresses.c, contacts.c, deliveries.c
+_since = sa.bindparam("since", type_=Instant)
+_DUE = (
+    sa.select(alarms.c.contact_id)
+    .where(alarms.c.due_at <= sa.bindparam("now", type_=Instant))
+    .order_by(alarms.c.due_at, alarms.c.contact_id)
+    .limit(sa.bindparam("most", type_=sa.Integer))
+    .with_for_update(skip_locked=True)
+)
+_PEOPLE = sa.select(_p.id, _p.attributes, _p.consents).where(any_of(_p.id, "ids"))
+_ADDRESSES = sa.select(_a.contact_id, _a.channel, _a.address, _a.suppressed, _a.added_at).where(
+    any_of(_a.contact_id, "ids")
+)
+_RUNNING = sa.select(*ENROLLMENT).where(any_of(e.contact_id, "ids"), e.status.in_(("active", "queued")))
+_EVENTS = sa.select(*EVENT).where(any_of(events.c.contact_id, "ids"))
+_FRESH = _EVENTS.where(events.c.fresh)
+_RECENT = sa.select(*PAST).where(  # what caps count and what the duplicate rule looks at; a webhook is no message
+    any_of(_d.contact_id, "ids"), _d.queued_at >= _since, _d.status.in_(sorted(COUNTED)), _d.channel != "webhook"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +83,11 @@ def claim(conn: sa.Connection, now: datetime, limit: int, needs: Needs) -> list[
 
 def load(conn: sa.Connection, ids: Sequence[str], now: datetime, needs: Needs) -> list[Snapshot]:
     """Return the snapshots of these contacts, in this order."""
+    mine = {"ids": ids}
     people = _people(conn, ids)
-    running = _by_contact(conn, _running(ids), lambda row: Enrollment(*row), 1)
+    running = _by_contact(conn.execute(_RUNNING, mine), lambda row: Enrollment(*row), 1)
     happened = _events(conn, ids, now, needs)
-    past = _by_contact(conn, _recent(ids, now - needs.recent), lambda row: Past(*row[1:]))
+    past = _by_contact(conn.execute(_RECENT, mine | {"since": now - needs.recent}), lambda row: Past(*row[1:]))
     ended = _ended(conn, ids, needs.reentered) if needs.reentered else {}
     kept = _kept(conn, ids) if needs.kept else {}
     none: dict[Any, Any] = {}
@@ -81,23 +104,30 @@ def load(conn: sa.Connection, ids: Sequence[str], now: datetime, needs: Needs) -
     ]
 
 
+def glance(conn: sa.Connection, ids: Sequence[str], now: datetime, needs: Needs) -> list[Snapshot]:
+    """Return of each contact no more than a segment looks at: attributes, and the events that are asked for."""
+    people = {row[0]: row[1] for row in conn.execute(_PEOPLE, {"ids": ids}).all()}
+    happened: dict[str, list[Event]] = {}
+    if needs.history:
+        asked, spans = _old(tuple(sorted(needs.history.items())), seen=False)
+        happened = _by_contact(conn.execute(asked, _reach(ids, now, spans)), lambda row: Event(*row[1:]))
+    return [
+        Snapshot(
+            contact=Contact(id_, people[id_], zone_of(people[id_])),
+            events=_in_order(happened.get(id_, ()), lambda event: (event.at, event.id)),
+        )
+        for id_ in ids
+    ]
+
+
 def _due(conn: sa.Connection, now: datetime, limit: int) -> list[str]:
-    query = (
-        sa.select(alarms.c.contact_id)
-        .where(alarms.c.due_at <= now)
-        .order_by(alarms.c.due_at, alarms.c.contact_id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    return list(conn.execute(query).scalars())
+    return list(conn.execute(_DUE, {"now": now, "most": limit}).scalars())
 
 
-def _by_contact(
-    conn: sa.Connection, query: sa.Select[Any], value: Callable[[Any], T], owner: int = 0
-) -> dict[str, list[T]]:
+def _by_contact(rows: sa.CursorResult[Any], value: Callable[[Any], T], owner: int = 0) -> dict[str, list[T]]:
     """Return the rows as values, by the contact in column `owner`."""
     found: defaultdict[str, list[T]] = defaultdict(list)
-    for row in conn.execute(query).all():
+    for row in rows.all():
         found[row[owner]].append(value(row))
     return found
 
@@ -108,9 +138,8 @@ def _in_order(values: Sequence[T], key: Callable[[T], Any]) -> tuple[T, ...]:
 
 def _people(conn: sa.Connection, ids: Sequence[str]) -> dict[str, Contact]:
     reachable = _addresses(conn, ids)
-    query = sa.select(contacts.c.id, contacts.c.attributes, contacts.c.consents).where(one_of(contacts.c.id, ids))
     people = {}
-    for id_, attributes, words in conn.execute(query).all():
+    for id_, attributes, words in conn.execute(_PEOPLE, {"ids": ids}).all():
         usable, suppressed = reachable.get(id_) or ({}, frozenset())
         people[id_] = Contact(id_, attributes, zone_of(attributes), usable, frozenset(words.split()), suppressed)
     return people
@@ -118,10 +147,8 @@ def _people(conn: sa.Connection, ids: Sequence[str]) -> dict[str, Contact]:
 
 def _addresses(conn: sa.Connection, ids: Sequence[str]) -> dict[str, tuple[dict[str, str], frozenset[str]]]:
     """Return per contact the address to use by channel (the newest that may be used), and the channels without one."""
-    a = addresses.c
-    query = sa.select(a.contact_id, a.channel, a.address, a.suppressed, a.added_at).where(one_of(a.contact_id, ids))
     best: defaultdict[str, dict[str, tuple[tuple[bool, datetime, str], str]]] = defaultdict(dict)
-    for id_, channel, address, suppressed, added_at in conn.execute(query).all():
+    for id_, channel, address, suppressed, added_at in conn.execute(_ADDRESSES, {"ids": ids}).all():
         rank = (suppressed is None, added_at, address)
         mine = best[id_]
         if channel not in mine or mine[channel][0] < rank:
@@ -135,55 +162,58 @@ def _addresses(conn: sa.Connection, ids: Sequence[str]) -> dict[str, tuple[dict[
     }
 
 
-def _running(ids: Sequence[str]) -> sa.Select[Any]:
-    return sa.select(*ENROLLMENT).where(one_of(e.contact_id, ids), e.status.in_(("active", "queued")))
-
-
 def _events(conn: sa.Connection, ids: Sequence[str], now: datetime, needs: Needs) -> dict[str, list[Event]]:
-    mine = sa.select(*EVENT).where(one_of(events.c.contact_id, ids))
-    found = _by_contact(conn, mine.where(events.c.fresh), lambda row: Event(*row[1:]))
+    found = _by_contact(conn.execute(_FRESH, {"ids": ids}), lambda row: Event(*row[1:]))
     if needs.history:
-        old = mine.where(events.c.fresh.is_(sa.false()), _asked_for(needs.history, now))
-        for id_, seen in _by_contact(conn, old, lambda row: Event(*row[1:])).items():
+        old, spans = _old(tuple(sorted(needs.history.items())), seen=True)
+        for id_, seen in _by_contact(conn.execute(old, _reach(ids, now, spans)), lambda row: Event(*row[1:])).items():
             found[id_] = found.get(id_, []) + seen
     return found
 
 
-def _asked_for(history: Mapping[str, timedelta | None], now: datetime) -> sa.ColumnElement[bool]:
+Spans = tuple[tuple[str, timedelta], ...]
+
+
+@lru_cache(maxsize=16)
+def _old(history: tuple[tuple[str, timedelta | None], ...], *, seen: bool) -> tuple[sa.Select[Any], Spans]:
+    """Return the statement for events that are asked for (`seen`: only old ones), and how far back its parts reach."""
     name, at = events.c.name, events.c.at
-    forever = [word for word, span in history.items() if span is None]
-    bounded = [(name == word) & (at >= now - span - SLACK) for word, span in history.items() if span is not None]
-    return sa.or_(name.in_(forever), *bounded) if forever else sa.or_(*bounded)
+    forever = [word for word, span in history if span is None]
+    spans = tuple((f"since_{n}", span) for n, (_, span) in enumerate(history) if span is not None)
+    words = {f"since_{n}": word for n, (word, _) in enumerate(history)}
+    parts = [(name == words[key]) & (at >= sa.bindparam(key, type_=Instant)) for key, _ in spans]
+    asked = sa.or_(name.in_(forever), *parts) if forever else sa.or_(*parts)
+    return _EVENTS.where(*([events.c.fresh.is_(sa.false())] if seen else []), asked), spans
 
 
-def _recent(ids: Sequence[str], since: datetime) -> sa.Select[Any]:
-    """Select what caps count and what the duplicate rule looks at; a call to a webhook is no message."""
-    d = deliveries.c
-    return sa.select(*PAST).where(
-        one_of(d.contact_id, ids), d.queued_at >= since, d.status.in_(sorted(COUNTED)), d.channel != "webhook"
+def _reach(ids: Sequence[str], now: datetime, spans: Spans) -> dict[str, Any]:
+    return {"ids": ids} | {key: now - span - SLACK for key, span in spans}
+
+
+@lru_cache(maxsize=16)
+def _left(journeys: frozenset[str]) -> sa.Select[Any]:
+    """Select the runs that are over, by contact and journey; a parked one is over until somebody unparks it."""
+    end = sa.func.max(sa.func.coalesce(e.left_at, e.state_at), type_=e.left_at.type)
+    return (
+        sa.select(e.contact_id, e.journey, sa.func.count(), end)
+        .where(any_of(e.contact_id, "ids"), e.status.in_(("left", "parked")), e.journey.in_(sorted(journeys)))
+        .group_by(e.contact_id, e.journey)
     )
 
 
 def _ended(
     conn: sa.Connection, ids: Sequence[str], journeys: frozenset[str]
 ) -> dict[str, dict[str, tuple[int, datetime]]]:
-    """Return the runs that are over, by contact and journey; a parked one is over until somebody unparks it."""
-    end = sa.func.max(sa.func.coalesce(e.left_at, e.state_at), type_=e.left_at.type)
-    query = (
-        sa.select(e.contact_id, e.journey, sa.func.count(), end)
-        .where(one_of(e.contact_id, ids), e.status.in_(("left", "parked")), e.journey.in_(sorted(journeys)))
-        .group_by(e.contact_id, e.journey)
-    )
     found: defaultdict[str, dict[str, tuple[int, datetime]]] = defaultdict(dict)
-    for id_, journey, count, last in conn.execute(query).all():
+    for id_, journey, count, last in conn.execute(_left(journeys), {"ids": ids}).all():
         found[id_][journey] = (count, last)
     return found
 
 
 def _kept(conn: sa.Connection, ids: Sequence[str]) -> dict[str, dict[str, str]]:
     d = decisions.c
-    query = sa.select(d.contact_id, d.journey, d.state, d.arm).where(one_of(d.contact_id, ids)).order_by(d.at, d.key)
+    query = sa.select(d.contact_id, d.journey, d.state, d.arm).where(any_of(d.contact_id, "ids"))
     found: defaultdict[str, dict[str, str]] = defaultdict(dict)
-    for id_, journey, state, arm in conn.execute(query).all():
+    for id_, journey, state, arm in conn.execute(query.order_by(d.at, d.key), {"ids": ids}).all():
         found[id_][f"{journey}.{state}"] = arm
     return found

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
@@ -17,12 +18,27 @@ import sqlalchemy as sa
 
 from engine.core.model import Decision, Enrollment, Event, Send, Snapshot, Step, Webhook
 from engine.errors import ClaimLost
-from engine.store.sets import insert_missing, one_of, upsert
+from engine.store.sets import Upsert, any_of, insert_missing, one_of, upsert
 from engine.store.tables import alarms, contacts, decisions, deliveries, enrollments, events, moves, refusals
 
 Row = dict[str, Any]
 _wide_of = attrgetter("version", "group", "visits", "entry", "values")
 """What rarely changes once an enrollment is there: written only for those where it did."""
+
+# made once: making a statement costs more than running it
+_SEE = events.update().where(any_of(events.c.id, "ids")).values(fresh=False)
+_TOUCH = (
+    decisions.update()
+    .where(
+        any_of(decisions.c.contact_id, "ids"),
+        decisions.c.status.in_(("open", "pending")),
+        decisions.c.touched.is_(sa.false()),
+    )
+    .values(touched=True)
+)
+_STEP = enrollments.update().where(enrollments.c.id == sa.bindparam("of"))
+_INSERTS = {table: table.insert() for table in (enrollments, moves, refusals, decisions, deliveries)}
+_SILENCE = alarms.delete().where(any_of(alarms.c.contact_id, "ids"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +93,7 @@ def commit(conn: sa.Connection, walks: Sequence[Walked], now: datetime) -> Commi
     _place(conn, rows)
     for table, new in _ledgers(rows):
         if new:
-            conn.execute(table.insert(), new)
+            conn.execute(_INSERTS[table], new)
     insert_missing(conn, events, rows.emitted)
     _change(conn, rows.changes, now)
     _set_alarms(conn, rows)
@@ -261,20 +277,17 @@ def _emitted(event: Event, contact_id: str, now: datetime) -> Row:
 def _see(conn: sa.Connection, rows: _Rows) -> None:
     """Mark exactly the events that were looked at, and the open decisions that may have earned something by them."""
     if rows.seen:
-        conn.execute(events.update().where(one_of(events.c.id, rows.seen)).values(fresh=False))
-        d = decisions.c
-        waiting = one_of(d.contact_id, rows.touched) & d.status.in_(("open", "pending")) & d.touched.is_(sa.false())
-        conn.execute(decisions.update().where(waiting).values(touched=True))
+        conn.execute(_SEE, {"ids": rows.seen})
+        conn.execute(_TOUCH, {"ids": rows.touched})
 
 
 def _place(conn: sa.Connection, rows: _Rows) -> None:
     if rows.started:
-        conn.execute(enrollments.insert(), rows.started)
-    own = enrollments.c.id == sa.bindparam("of")
-    if rows.stepped and conn.execute(enrollments.update().where(own), rows.stepped).rowcount != len(rows.stepped):
+        conn.execute(_INSERTS[enrollments], rows.started)
+    if rows.stepped and conn.execute(_STEP, rows.stepped).rowcount != len(rows.stepped):
         raise ClaimLost("an enrollment that was claimed is gone; nothing was written")
     if rows.widened:
-        conn.execute(enrollments.update().where(own), rows.widened)
+        conn.execute(_STEP, rows.widened)
 
 
 def _change(conn: sa.Connection, changes: Mapping[str, Mapping[str, Any]], now: datetime) -> None:
@@ -292,8 +305,12 @@ def _change(conn: sa.Connection, changes: Mapping[str, Mapping[str, Any]], now: 
 
 def _set_alarms(conn: sa.Connection, rows: _Rows) -> None:
     if rows.alarms:
-        insert = upsert(conn, alarms)
-        due = {"due_at": insert.excluded.due_at}
-        conn.execute(insert.on_conflict_do_update(index_elements=["contact_id"], set_=due), rows.alarms)
+        conn.execute(_set_to(conn.dialect.name), rows.alarms)
     if rows.silent:
-        conn.execute(alarms.delete().where(one_of(alarms.c.contact_id, rows.silent)))
+        conn.execute(_SILENCE, {"ids": rows.silent})
+
+
+@lru_cache
+def _set_to(dialect: str) -> Upsert:
+    insert = upsert(dialect, alarms)
+    return insert.on_conflict_do_update(index_elements=["contact_id"], set_={"due_at": insert.excluded.due_at})
