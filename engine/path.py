@@ -23,6 +23,8 @@ from journeys.words import clauses, symbol
 ENTER, WAIT, MAIL, ASK, NO, EVENT, GOAL, END = "▶", "⧖", "✉", "?", "✗", "●", "★", "■"
 SILENT = ("enter:", "webhook_answered")
 WIDEST = 28
+LATE = timedelta(hours=1)
+"""An event heard of longer after it happened is said to have come late; so is a message sent longer after its state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class Item:
     sign: str
     name: str
     says: str = ""
+    note: str = ""  # said in the tree only
     below: tuple[str, ...] = ()
     journey: str = ""
     place: str = ""  # "journey.state"
@@ -67,11 +70,11 @@ def items(entries: Sequence[Entry], frame: Frame) -> list[Item]:
     wanted = [run for run in runs.values() if frame.journey in (None, run.row.journey)]
     triggers = {event.id: event for event in events}
     sent = [d for run in runs.values() for d in run.deliveries.values()]
-    told = [item for run in wanted for item in _run(run, triggers.get(run.row.trigger), sent, frame)]
     started = set() if frame.events else {run.row.trigger for run in wanted}
     messages = {d.key: d.message for d in sent}
     rows = [run.row for run in wanted]
-    told += [_event(e, rows, messages, frame) for e in events if e.id not in started and not e.name.startswith(SILENT)]
+    told = [_event(e, rows, messages, frame) for e in events if e.id not in started and not e.name.startswith(SILENT)]
+    told += [item for run in wanted for item in _run(run, triggers.get(run.row.trigger), sent, frame)]
     return sorted(told, key=lambda item: item.at)  # stable: what is told first comes first at one instant
 
 
@@ -111,7 +114,7 @@ def _event(event: EventRow, runs: Sequence[RunRow], messages: Mapping[str, str],
     says = message or telling.data(event.data)
     if of:
         says = f"{says}  goal of {of}".strip()
-    if event.received_at - event.at > timedelta(minutes=10):
+    if event.received_at - event.at > LATE:
         says = f"{says}  arrived late, {telling.clock(event.received_at, frame.zone)}".strip()
     return Item(event.at, GOAL if of else EVENT, event.name, says)
 
@@ -120,24 +123,24 @@ def _run(run: _Run, trigger: EventRow | None, sent: Sequence[DeliveryRow], frame
     """Yield one run: its entry, each visit of a state, its end."""
     journey = frame.journeys.get(run.row.journey)
     name = run.row.journey
-    what = (
-        f"{trigger.name}: {telling.data(trigger.data)}"
-        if trigger and trigger.data
-        else (trigger.name if trigger else "")
-    )
     group = telling.GROUPS.get(run.row.group, run.row.group)
     began = run.row.entered_at
-    what = "" if what.startswith(SILENT) else what
-    yield Item(began, ENTER, "enter", f"{what}   {group}".strip(), journey=name, place=name)
+    yield Item(began, ENTER, "enter", _way_in(trigger, frame), group, journey=name, place=name)
     for arrived, left in zip(run.moves, [*run.moves[1:], None], strict=True):
         if arrived.target == EXIT:
             break
         state = journey.states.get(arrived.target) if journey else None
         visit = _Visit(run, journey, state, arrived, left, max(began, arrived.at))
         for item in visit.items(sent, frame.zone):
-            began = max(began, item.at) if item.sign != MAIL else began
+            began = item.at if began < item.at < began + LATE or item.sign != MAIL else began
             yield item
     yield from _end(run, began, frame)
+
+
+def _way_in(trigger: EventRow | None, frame: Frame) -> str:
+    if trigger is None or trigger.name.startswith(SILENT):
+        return ""
+    return f"on {trigger.name}" if frame.events else telling.trigger(trigger)
 
 
 def _end(run: _Run, at: datetime, frame: Frame) -> Iterator[Item]:
@@ -166,9 +169,8 @@ class _Visit:
         return f"{self.run.row.id}:{self.arrived.n}"
 
     def item(self, at: datetime, sign: str, says: str, below: Sequence[str] = (), *, inner: bool = True) -> Item:
-        name = self.arrived.target
-        of = self.run.row.journey
-        return Item(max(at, self.at), sign, name, says, tuple(below), of, f"{of}.{name}", self.key, inner)
+        name, of = self.arrived.target, self.run.row.journey
+        return Item(max(at, self.at), sign, name, says, "", tuple(below), of, f"{of}.{name}", self.key, inner)
 
     def items(self, sent: Sequence[DeliveryRow], zone: tzinfo) -> Iterator[Item]:
         """Yield what this visit did: wait, be held, decide, send, go on."""
@@ -190,7 +192,7 @@ class _Visit:
 
     def _waits(self, zone: tzinfo) -> Iterator[Item]:
         state, row = self.state, self.run.row
-        here = self.left is None and row.status == "active"
+        here = self.left is None and row.status == "active" and self.key not in self.run.refusals
         says = telling.wait(state) if state else ""
         acted = self._acted_at()
         if says and (here or acted is None or acted > self.at):
@@ -258,8 +260,7 @@ class _Visit:
         says = telling.delivery(row, zone)
         caps = telling.used(row, self.journey, sent, zone) if self.journey else ""
         of = self.run.row.journey
-        says = f"{says}   {caps}" if caps else says
-        return Item(max(row.at, self.at), MAIL, row.message, says, (), of, f"{of}.{row.state}", self.key)
+        return Item(max(row.at, self.at), MAIL, row.message, says, caps, (), of, f"{of}.{row.state}", self.key)
 
 
 def tree(found: Sequence[Item], zone: tzinfo) -> list[str]:
@@ -275,7 +276,8 @@ def tree(found: Sequence[Item], zone: tzinfo) -> list[str]:
             last = item is found[-1]
             stem, bar = ("└─", "  ") if last else ("├─", "│ ")
             local = item.at.astimezone(zone)
-            lines.append(f"{stem} {local:%H:%M:%S} {item.sign} {item.name:<{wide}}  {item.says}".rstrip())
+            says = f"{item.says}   {item.note}".strip() if item.note else item.says
+            lines.append(f"{stem} {local:%H:%M:%S} {item.sign} {item.name:<{wide}}  {says}".rstrip())
             lines += [f"{bar} {'└─' if below is item.below[-1] else '├─'} {below}" for below in item.below]
     return lines
 
@@ -284,7 +286,7 @@ def flat(found: Sequence[Item], zone: tzinfo) -> list[str]:
     """Return one line per thing that reached or came from the person."""
     shown = [item for item in found if not item.inner]
     wide = min(WIDEST, max((len(item.name) for item in shown), default=0))
-    says = min(40, max((len(item.says) for item in shown), default=0))
+    says = min(56, max((len(item.says) for item in shown), default=0))
     lines = (
         (telling.clock(item.at, zone), f"{item.sign} {item.name:<{wide}}", f"{item.says:<{says}}", item.place)
         for item in shown

@@ -1,4 +1,4 @@
-"""One contact carried into another store, as it stood at an instant: for trying a journey on a real person."""
+"""One contact carried into another store as it stood at an instant, with what was learned: for trying a journey."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from engine.store.learning import PolicyRow
 from engine.store.tables import addresses, consents, contacts, deliveries, events, policies
 
 ENDED = ("sent", "failed", "suppressed", "expired", "unknown")
@@ -28,6 +29,13 @@ def copy_policies(source: sa.Connection, target: sa.Connection) -> None:
     p = policies.c
     newest = sa.select(p.point, sa.func.max(p.number).label("number")).group_by(p.point).subquery()
     _copy(source, target, policies, sa.tuple_(p.point, p.number).in_(sa.select(newest.c.point, newest.c.number)))
+
+
+def policy_of(conn: sa.Connection, point: str, number: int) -> PolicyRow | None:
+    """Return one version of the policy of a decision point."""
+    same = (policies.c.point == point) & (policies.c.number == number)
+    row = conn.execute(sa.select(policies).where(same)).one_or_none()
+    return None if row is None else PolicyRow(*row)
 
 
 def attributes_of(conn: sa.Connection, contact_id: str) -> Mapping[str, Any]:
