@@ -11,7 +11,7 @@ Rules
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -23,7 +23,7 @@ from engine.errors import ClaimLost
 from engine.store.links import Link, link_target, remember_template
 from engine.store.receipts import Terms, commit, void
 from engine.store.recovering import Recovered, expire, next_due, pending, recover, resolve_unknown
-from engine.store.sets import given, listed, one_of
+from engine.store.sets import any_of, listed
 from engine.store.tables import addresses, contacts, deliveries
 
 __all__ = [
@@ -104,37 +104,44 @@ def claim(conn: sa.Connection, now: datetime, lease: Lease, channels: Sequence[s
     keys = _due(conn, now, channels, limit)
     if not keys:
         return []
-    conn.execute(_hold(keys, now, lease))
-    held = {row.key: _delivery(row) for row in conn.execute(_rows(keys))}
+    conn.execute(_hold(), {"keys": keys, "mine": lease.owner, "moment": now + lease.span})
+    held = {row.key: _delivery(row) for row in conn.execute(_rows(), {"keys": keys})}
     return [held[key] for key in keys]
 
 
 def _due(conn: sa.Connection, now: datetime, channels: Sequence[str], limit: int) -> list[str]:
-    """Return the keys to claim: one index range per channel and urgency, so a long queue costs only its head."""
-    ranges = [_range(now, channel, limit, urgent=urgent) for channel in channels for urgent in (True, False)]
-    if not ranges:
+    if not channels:
         return []
-    found = conn.execute(sa.union_all(*(sa.select(r) for r in ranges))).all()
+    found = conn.execute(_ranges(tuple(channels)), {"moment": now, "most": limit}).all()
     taken: dict[str, list[str]] = {}
     for row in sorted(found, key=lambda r: (not r.transactional, r.next_at, r.key)):
         taken.setdefault(row.channel, []).append(row.key)
     return [key for keys in taken.values() for key in keys[:limit]]
 
 
-def _range(now: datetime, channel: str, limit: int, *, urgent: bool) -> sa.Subquery:
+@lru_cache
+def _ranges(channels: tuple[str, ...]) -> sa.CompoundSelect[Any]:
+    """Select what to claim: one index range per channel and urgency, so a long queue costs only its head."""
+    ranges = [_range(channel, urgent=urgent) for channel in channels for urgent in (True, False)]
+    return sa.union_all(*(sa.select(r) for r in ranges))
+
+
+def _range(channel: str, *, urgent: bool) -> sa.Subquery:
+    now = sa.bindparam("moment", type_=d.next_at.type)
     return (
         sa.select(d.key, d.channel, d.transactional, d.next_at)
         .where(d.channel == channel, d.transactional == urgent, d.next_at <= now)
         .where(sa.or_(d.expires_at.is_(None), d.expires_at > now))
         .order_by(d.next_at, d.key)
-        .limit(limit)
+        .limit(sa.bindparam("most", type_=sa.Integer))
         .with_for_update(skip_locked=True)
         .subquery()
     )
 
 
-def _hold(keys: Iterable[str], now: datetime, lease: Lease) -> sa.Update:
-    """Take the messages, each with the newest address that may be used (a webhook: its URL)."""
+@lru_cache
+def _hold() -> sa.Update:
+    """Return the statement that takes messages, each with the newest address that may be used (a webhook: its URL)."""
     a = addresses.c
     usable = (
         sa.select(a.address)
@@ -144,13 +151,14 @@ def _hold(keys: Iterable[str], now: datetime, lease: Lease) -> sa.Update:
         .scalar_subquery()
     )
     to = sa.case((d.channel == WEBHOOK, d.request["url"].as_string()), else_=usable)
-    until = now + lease.span
-    held = {"status": "claimed", "owner": lease.owner, "fence": d.fence + 1, "lease_until": until, "next_at": None}
-    return sa.update(deliveries).where(one_of(d.key, keys)).values(held | {"address": to})
+    until = sa.bindparam("moment", type_=d.lease_until.type)
+    held = {"status": "claimed", "fence": d.fence + 1, "lease_until": until, "next_at": None, "address": to}
+    return sa.update(deliveries).where(any_of(d.key, "keys")).values(held | {"owner": sa.bindparam("mine")})
 
 
-def _rows(keys: Iterable[str]) -> sa.Select[Any]:
-    """Select what is needed to render and send the claimed rows."""
+@lru_cache
+def _rows() -> sa.Select[Any]:
+    """Return the statement for what is needed to render and send the claimed rows."""
     a, p = addresses.c, contacts.c
     unusable = sa.exists().where(a.contact_id == d.contact_id, a.channel == d.channel, a.suppressed.is_not(None))
     return (
@@ -160,7 +168,7 @@ def _rows(keys: Iterable[str]) -> sa.Select[Any]:
             sa.case((d.address.is_(None), unusable), else_=sa.false()).label("suppressed"),
         )
         .join_from(deliveries, contacts, p.id == d.contact_id, isouter=True)
-        .where(one_of(d.key, keys))
+        .where(any_of(d.key, "keys"))
     )  # fmt: skip
 
 
@@ -176,10 +184,7 @@ def prepare(conn: sa.Connection, drafts: Sequence[Draft], owner: str) -> None:
     """Note what was rendered before it goes: a link of a message in doubt must lead somewhere, too."""
     common = [(draft.key, draft.template) for draft in drafts if not draft.links]
     if common:
-        made = given(conn, ("key", "template"), common)
-        conn.execute(
-            sa.update(deliveries).where(d.key == made.c.key, d.owner == owner).values(template=made.c.template)
-        )
+        conn.execute(_drawn_up(conn.dialect.name), {"made": json.dumps(common), "mine": owner})
     rows = [{"row": x.key, "made": x.template, "own": dict(x.links)} for x in drafts if x.links]
     if not rows:
         return
@@ -189,6 +194,13 @@ def prepare(conn: sa.Connection, drafts: Sequence[Draft], owner: str) -> None:
         .values(template=sa.bindparam("made"), links=sa.bindparam("own", type_=d.links.type)),
         rows,
     )
+
+
+@lru_cache
+def _drawn_up(dialect: str) -> sa.Update:
+    made = listed(dialect, "made", ("key", "template"))
+    mine = (d.key == made.c.key) & (d.owner == sa.bindparam("mine"))
+    return sa.update(deliveries).where(mine).values(template=made.c.template)
 
 
 def intend(conn: sa.Connection, keys: Sequence[str], owner: str, now: datetime) -> frozenset[str]:

@@ -22,6 +22,19 @@ from engine.store.tables import decisions, deliveries
 d = deliveries.c
 c = decisions.c
 
+_now = sa.bindparam("moment", type_=d.next_at.type)  # the statements of every delivery run are made once
+_OVER = (
+    sa.select(deliveries)
+    .where(d.lease_until <= _now, d.status.in_(("claimed", "sending")))
+    .order_by(d.lease_until, d.key)
+    .with_for_update(skip_locked=True)
+)
+_LATE = (
+    sa.select(d.key)
+    .where(d.next_at <= _now, d.expires_at <= _now, d.status.in_(("queued", "deferred")))
+    .with_for_update(skip_locked=True)
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
@@ -34,8 +47,7 @@ class Recovered:
 
 def recover(conn: sa.Connection, now: datetime, resend: frozenset[str] = frozenset()) -> Recovered:
     """Take back every message whose lease is over; `resend` are the channels whose messages in doubt go out again."""
-    over = sa.select(deliveries).where(d.lease_until <= now, d.status.in_(("claimed", "sending")))
-    rows = conn.execute(over.order_by(d.lease_until, d.key).with_for_update(skip_locked=True)).all()
+    rows = conn.execute(_OVER, {"moment": now}).all()
     if not rows:
         return Recovered()
     found = Recovered(
@@ -58,8 +70,9 @@ def _set(conn: sa.Connection, keys: Sequence[str], values: dict[str, Any]) -> No
 
 def expire(conn: sa.Connection, now: datetime) -> int:
     """End what is due but past its time; return how many."""
-    late = sa.select(d.key).where(d.next_at <= now, d.expires_at <= now, d.status.in_(("queued", "deferred")))
-    keys = list(conn.scalars(late.with_for_update(skip_locked=True)))
+    keys = list(conn.scalars(_LATE, {"moment": now}))
+    if not keys:
+        return 0
     _set(conn, keys, {"status": "expired", "next_at": None, "ended_at": now})
     void(conn, keys)
     return len(keys)
