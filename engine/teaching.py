@@ -30,6 +30,7 @@ from engine.store import learning
 from engine.store.connect import reading, writing
 from engine.store.learning import PolicyRow
 from journeys import Choose, Journey
+from journeys.edges import edges
 
 LOG = logging.getLogger("sojourn")
 
@@ -52,6 +53,26 @@ class Taught:
         )
 
 
+Choices = tuple[tuple[str, Choose], ...]
+
+
+def ahead(journey: Journey) -> dict[str, Choices]:
+    """Return, for every state, the decision points that a run in it may still reach (its own included)."""
+    after: dict[str, set[str]] = {name: {jump.then for jump in journey.jumps} for name in journey.states}
+    for edge in edges(journey):
+        after[edge.source].add(edge.target)
+    return {name: tuple(c for c in journey.choices if c[0] in _from(name, after)) for name in journey.states}
+
+
+def _from(start: str, after: Mapping[str, set[str]]) -> set[str]:
+    found, left = {start}, [start]
+    while left:
+        new = after.get(left.pop(), set()) - found
+        found |= new
+        left += new
+    return found
+
+
 @dataclass(slots=True)
 class Teacher:
     """Models and policies of every decision point of the deployed journeys."""
@@ -65,8 +86,10 @@ class Teacher:
     _points: dict[str, Choose] = field(default_factory=dict)
     _names: tuple[str, ...] = ()
     _looked: bool = False
+    _ahead: dict[str, dict[str, Choices]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self._ahead = {name: ahead(journey) for name, journey in self.journeys.items()}
         self._points = {f"{j.name}.{state}": choose for j in self.journeys.values() for state, choose in j.choices}
         self._names = tuple(sorted({event for choose in self._points.values() for event in choose.reward.score}))
         for point, choose in self._points.items():
@@ -144,7 +167,7 @@ class Teacher:
         for journey, enrollment in self._runs(snapshot):
             look = Look(journey, enrollment, snapshot, moment, history)
             scope = look.scope()
-            for state, choose in journey.choices:
+            for state, choose in self._ahead[journey.name][enrollment.state]:
                 yield f"{enrollment.id}.{state}", f"{journey.name}.{state}", encode(choose, scope)
 
     def _runs(self, snapshot: Snapshot) -> Iterator[tuple[Journey, Enrollment]]:
