@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -46,6 +47,7 @@ class Import:
     """One import on its way."""
 
     project: Project
+    file: str
     rejects: Rejects
     now: datetime
     start: bool
@@ -68,7 +70,7 @@ class Import:
             return None
         row, said = item
         try:
-            found = read_item(self._typed(said), self.project.data.events, self.now)
+            found = read_item(self._typed(self._named(row, said)), self.project.data.events, self.now)
         except Unreadable as error:
             self.rejects.add(row, "bad value", str(error))
             return None
@@ -76,6 +78,13 @@ class Import:
             self.rejects.add(row, "bad event", found.reason)
             return None
         return row, replace(found, source="import")
+
+    def _named(self, row: Row, said: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the item with an id: of its own, else by its words; without a time, by its place in this file."""
+        if any(said.get(word) for word in ("id", "messageId", "at", "timestamp")):
+            return said
+        place = json.dumps([self.file, row.line, said], sort_keys=True, default=str)
+        return {**said, "id": f"row_{blake2b(place.encode(), digest_size=12).hexdigest()}"}
 
     def _typed(self, said: Mapping[str, Any]) -> dict[str, Any]:
         """Return the item with its time made aware, and its properties of the declared types where they are text."""
@@ -112,7 +121,7 @@ def import_events(
     path = file.expanduser()
     lines, header, items = _opened(path, name, session)
     with Rejects(path, header) as rejects, session.bar("events", max(1, lines)) as bar:
-        work = Import(project, rejects, session.now(), start)
+        work = Import(project, path.name, rejects, session.now(), start)
         _run(session, work, items, bar)
     counts = work.counts
     said = [("accepted", counts["accepted"]), ("known already", counts["duplicates"]), ("rejected", rejects.count)]

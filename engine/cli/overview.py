@@ -11,18 +11,19 @@ from engine.cli.text import columns
 
 def page() -> list[str]:
     """Return every command by group, and the flags of all."""
-    lines = [
-        "Usage: sojourn [FLAGS] COMMAND [...]",
-        "",
-        "Adaptive customer journeys: YAML in, the right message out.",
-        "",
-    ]
+    flags = ["flags, anywhere on the line", *(f"  {line}" for line in columns(HELP)), ""]
+    return [*groups(), *flags, "sojourn COMMAND --help shows the flags of a command, and examples."]
+
+
+def groups() -> list[str]:
+    """Return every command by group."""
+    lines = ["Usage: sojourn [FLAGS] COMMAND [...]", "", "Adaptive customer journeys, written as YAML.", ""]
+    width = max(len(command.name) for command in COMMANDS)
     for group, says in GROUPS.items():
         mine = [command for command in COMMANDS if command.group == group]
         if mine:
-            lines += [f"{group}  - {says}", *(f"  {line}" for line in _listed(mine)), ""]
-    lines += ["flags, anywhere on the line", *(f"  {line}" for line in columns(HELP))]
-    return [*lines, "", "sojourn COMMAND --help shows the flags of a command, and examples."]
+            lines += [f"{group}: {says}", *(f"  {one.name:<{width}}  {one.says}" for one in mine), ""]
+    return lines
 
 
 def family_page(word: str) -> list[str]:

@@ -41,7 +41,8 @@ def _answer(session: Session, words: list[str]) -> Answer:
     if not words:
         from engine.cli.state import state
 
-        return Answer({"state": state(session)}, [*overview.page()[:-2], "", *state(session)])
+        stands = state(session)
+        return Answer({"state": stands}, [*overview.groups(), *stands, "sojourn --help shows the flags, too"])
     if words[0] in ("--help", "-h", "help"):
         return Answer({}, overview.page())
     found = find(words)

@@ -104,7 +104,7 @@ def _encoding(path: Path) -> tuple[str, int]:
         if start.startswith(b"PK"):
             raise ConfigError(f"{path} is a workbook or an archive; save it as CSV first")
         if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            return "utf-16", sum(1 for _ in path.open("rb"))
+            return "utf-16", sum(piece.count(b"\n") for piece in iter(lambda: stream.read(_PIECE), b""))
         stream.seek(0)
         decoder = codecs.getincrementaldecoder("utf-8")()
         lines, clean = 0, True
