@@ -84,6 +84,7 @@ def _webpush(asked: Asked) -> Channel:
             contact=contact,
             connections=_number(name, settings, "connections", 4),
             name=name,
+            loopback=settings.get("loopback") is True,
         )
     )
 

@@ -97,7 +97,7 @@ class Letters:
         draft = Draft(delivery.key, template.version, _own(rendered))
         to = str(delivery.address)
         if template.is_push:
-            headers = {"urgency": "normal", "topic": delivery.key}
+            headers = {"urgency": "normal"}
             if rendered.ttl is not None:
                 headers["ttl"] = str(rendered.ttl)
             return Envelope(delivery.key, to, rendered.payload(delivery.key), headers=headers), draft

@@ -116,6 +116,10 @@ COMMANDS = (
         ("sojourn config show", "sojourn config show --json"),
     ),
     Command(
+        "care", "config push-key", "", "make the key that web push messages are signed with",
+        "engine.cli.push_key:push_key", ("sojourn config push-key", "sojourn config push-key --json"),
+    ),
+    Command(
         "care", "db status", "", "which schema the store has", "engine.cli.db:status", ("sojourn db status",)
     ),
     Command(
