@@ -24,6 +24,9 @@ from engine.store.tables import contacts, decisions, enrollments, events, polici
 
 COUNTED_GROUPS = ("learner", "random")
 
+KEPT = 50
+"""Versions of a point's model whose bytes are kept."""
+
 c = decisions.c
 e = events.c
 
@@ -126,9 +129,15 @@ def commit(conn: sa.Connection, rewards: Sequence[Reward], taught: Mapping[str, 
 
 
 def publish(conn: sa.Connection, policy: PolicyRow) -> None:
-    """Add a policy; its number must be new."""
+    """Add a policy; its number must be new. Older ones than the last KEPT keep their row, not their bytes.
+
+    What a decision was drawn from stands in the decision; the bytes are only needed to go back to a version.
+    """
     values = {name: getattr(policy, name) for name in PolicyRow.__slots__}
     conn.execute(policies.insert().values(values | {"settings": dict(policy.settings)}))
+    p = policies.c
+    old = (p.point == policy.point, p.number <= policy.number - KEPT, p.model != b"")
+    conn.execute(sa.update(policies).where(*old).values(model=b""))
 
 
 def numbers(conn: sa.Connection) -> dict[str, int]:

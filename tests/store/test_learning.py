@@ -26,7 +26,7 @@ from channels.channel import Receipt
 from engine.core.model import Reward
 from engine.store import delivering, learning
 from engine.store.learning import PolicyRow
-from engine.store.tables import contacts, decisions, enrollments, events
+from engine.store.tables import contacts, decisions, enrollments, events, policies
 
 OPEN = {"status": "open", "touched": True}
 NAMES = ("bought", "clicked")
@@ -172,6 +172,14 @@ def test_the_newest_policy_of_each_point_serves(conn):
         learning.publish(conn, made)
     assert learning.newest(conn) == {"welcome.hello": policy(2), "cart.recover": policy(7, "cart.recover")}
     assert learning.numbers(conn) == {"welcome.hello": 2, "cart.recover": 7}
+
+
+def test_old_versions_keep_their_row_and_not_their_bytes(conn):
+    for number in range(1, learning.KEPT + 3):
+        learning.publish(conn, policy(number))
+    rows = dict(tuple(row) for row in conn.execute(sa.select(policies.c.number, policies.c.model)))
+    assert [number for number, model in rows.items() if not model] == [1, 2]
+    assert len(rows) == learning.KEPT + 2
 
 
 def test_a_number_is_published_once(conn):
