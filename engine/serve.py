@@ -18,9 +18,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import IO
 
+from channels.errors import TemplateProblem
 from engine.engine import Engine, Ticked
 from engine.posting import Posted
 from engine.scheduler import Job, Metronome
+from engine.store import delivering
+from engine.store.connect import reading
 from engine.teaching import Taught
 from engine.tokens import Tokens, load_secrets
 from engine.web.app import build_app
@@ -100,7 +103,19 @@ class Service:
             now=self.engine.clock.now,
             wake=lambda: self._metronome.wake("tick"),
             facts=Facts.of(project),
+            view=self._view,
         )
+
+    def _view(self, key: str) -> str | None:
+        """Return a message as its reader got it, None when it cannot be rendered any more."""
+        with reading(self.engine.store) as conn:
+            found = delivering.find(conn, key)
+        if found is None:
+            return None
+        try:
+            return self.engine.post.letters.preview(found).html or None
+        except (TemplateProblem, KeyError):
+            return None
 
     def _tick(self) -> None:
         """Step everybody who is due, a claim at a time."""

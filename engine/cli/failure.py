@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from engine.cli.answer import Answer
@@ -73,7 +74,8 @@ def shown(problems: Sequence[Problem], session: Session) -> list[str]:
     errors = [problem for problem in problems if problem.severity == "error"] or list(problems)
     lines: list[str] = []
     for problem in errors:
-        lines += [*show(problem, source(problem.file, session), session.colour).split("\n"), ""]
+        said = replace(problem, fix=())  # nothing here repairs files, so no [*]
+        lines += [*show(said, source(problem.file, session), session.colour).split("\n"), ""]
     return lines[:-1]
 
 

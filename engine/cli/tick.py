@@ -15,7 +15,7 @@ from engine.cli.answer import Answer
 from engine.cli.flags import WrongUse
 from engine.cli.logs import show_warnings
 from engine.cli.session import Session
-from engine.cli.stopping import stopping
+from engine.cli.stopping import INTERRUPTED, stopping
 from engine.cli.text import parts
 
 if TYPE_CHECKING:
@@ -58,9 +58,11 @@ def tick(
     lines = [line, *(f"  {trouble}" for trouble in (posted.troubles if posted else ()))]
     if dry_run:
         lines.append("  nothing was changed or sent: this was a copy")
-    return Answer(
-        _data(ticked, posted, taught, dry_run=dry_run), lines, code=PROVIDER_FAILED if posted and posted.troubles else 0
-    )
+    code = PROVIDER_FAILED if posted and posted.troubles else 0
+    if ending.is_set():
+        lines.append("  ended before everything was done; the next tick goes on")
+        code = INTERRUPTED
+    return Answer(_data(ticked, posted, taught, dry_run=dry_run), lines, code=code)
 
 
 def _step(engine: Engine, limit: int | None, session: Session, ending: threading.Event) -> Ticked:

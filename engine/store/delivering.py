@@ -36,6 +36,7 @@ __all__ = [
     "claim",
     "commit",
     "expire",
+    "find",
     "intend",
     "link_target",
     "next_due",
@@ -107,6 +108,12 @@ def claim(conn: sa.Connection, now: datetime, lease: Lease, channels: Sequence[s
     conn.execute(_hold(), {"keys": keys, "mine": lease.owner, "moment": now + lease.span})
     held = {row.key: _delivery(row) for row in conn.execute(_rows(), {"keys": keys})}
     return [held[key] for key in keys]
+
+
+def find(conn: sa.Connection, key: str) -> Delivery | None:
+    """Return one message with all that rendering it again needs."""
+    row = conn.execute(_rows(), {"keys": [key]}).one_or_none()
+    return None if row is None else _delivery(row)
 
 
 def _due(conn: sa.Connection, now: datetime, channels: Sequence[str], limit: int) -> list[str]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -8,7 +9,10 @@ import sys
 import time
 from pathlib import Path
 
+import httpx
 import pytest
+
+from engine.tokens import Tokens, load_secret
 
 
 def free_port() -> int:
@@ -96,6 +100,19 @@ def test_serve_refuses_an_outdated_store_and_a_foreign_address(sojourn, shop):
     assert sojourn("serve", "--every", "soon").code == 2
 
 
+def test_an_interrupted_tick_ends_with_130_and_the_next_one_goes_on(sojourn, signed_up, monkeypatch):
+    def interrupted(*_: object) -> bool:
+        signal.raise_signal(signal.SIGINT)
+        return False
+
+    with monkeypatch.context() as patch:
+        patch.setattr("engine.cli.tick._waiting", interrupted)
+        said = sojourn("tick")
+    assert said.code == 130
+    assert "the next tick goes on" in said.out
+    assert sojourn("tick").code == 0
+
+
 def test_a_served_project_sends_and_ends_cleanly_on_sigterm(sojourn, signed_up):
     port = free_port()
     words = [sys.executable, "-c", "import sys; from engine.cli import main; sys.exit(main())"]
@@ -110,6 +127,13 @@ def test_a_served_project_sends_and_ends_cleanly_on_sigterm(sojourn, signed_up):
         deadline = time.monotonic() + 20
         while not list((signed_up / "mailbox").glob("new/*.eml")) and time.monotonic() < deadline:
             time.sleep(0.05)
+        mail = sojourn("mailbox", "show", "1").out
+        click = re.search(r"http://127.0.0.1:8000(/c/[^)\s]+)", mail)
+        answer = httpx.get(f"http://127.0.0.1:{port}{click[1]}", headers={"user-agent": "Mozilla/5.0"})
+        assert answer.is_redirect
+        key = sojourn("log", "--kind", "send", "--json").json["data"]["lines"][0]["key"]
+        token = Tokens([load_secret(signed_up, None)]).view(key)
+        assert "Lena" in httpx.get(f"http://127.0.0.1:{port}/v/{token}").text
         assert (signed_up / "sojourn.db.serving").read_text() == str(serve.pid)
         serve.send_signal(signal.SIGTERM)
         out, err = serve.communicate(timeout=20)
