@@ -36,6 +36,7 @@ class Letters:
     tokens: Tokens
     _heads: dict[tuple[str, str], Letterhead] = field(default_factory=dict)
     _declared: dict[str, Any] = field(default_factory=dict)
+    _entries: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._declared = {name: one.default for name, one in self.project.data.attributes.items()}
@@ -69,13 +70,24 @@ class Letters:
         vars_ = {**(journey.vars if journey else {}), **(request.get("vars") or {})}
         return {
             "contact": {**self._declared, **delivery.attributes},
-            "entry": request.get("entry") or {},
+            "entry": {**self._entered(journey), **(request.get("entry") or {})},
             "journey": {"name": delivery.journey, "state": delivery.state, **(request.get("values") or {})},
             "vars": vars_,
             "message": {"id": delivery.message, "channel": delivery.channel, "topic": delivery.topic},
             "currency": self.project.currency,
             **{page: self._page(page, delivery.key) for page in pages},
         }
+
+    def _entered(self, journey: Journey | None) -> dict[str, Any]:
+        """Return the declared properties of the events that start a journey, each without a value."""
+        if journey is None:
+            return {}
+        declared = self._entries.get(journey.name)
+        if declared is None:
+            events = self.project.data.events
+            declared = dict.fromkeys(prop for event in journey.enter.events for prop in events.get(event, {}))
+            self._entries[journey.name] = declared
+        return declared
 
     def _page(self, name: str, key: str) -> str:
         """Return the signed address of one of our own pages."""

@@ -146,3 +146,15 @@ def test_after_an_unsubscribe_nothing_more_leaves(thread):
         [rule] = conn.execute(sa.select(refusals.c.rule)).scalars()
         [sent] = conn.execute(sa.select(deliveries.c.status)).scalars()
     assert (rule, sent, len(box.messages)) == ("no_consent", "sent", 1)
+
+
+def test_a_property_that_the_event_did_not_say_is_empty_in_the_mail_and_no_error(thread):
+    engine, _, http, box = thread
+    mail = engine.project.root / "templates" / "email" / "a.html"
+    for name in "ab":
+        mail.with_stem(name).write_text(MAIL.replace("Hi ", "Hi from {{ entry.source or 'nowhere' }} "))
+    event = {"event": "signed_up", "contact": "ana", "id": "s2", "properties": {}}
+    http.post("/v1/events", json=event, headers={"authorization": "Bearer a-write-key"})
+    engine.drain()
+    assert engine.deliver().sent == 1
+    assert b"Hi from nowhere" in box.messages[0]
