@@ -32,6 +32,7 @@ from engine.web.server import WebServer
 
 LEARN_EVERY = 60.0  # seconds
 POST_EVERY = 1.0  # seconds; what a channel's rate lets out in one go is a second's worth
+TELL_EVERY = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,14 +135,21 @@ class Service:
             self.heard.ticked(total, (self.engine.clock.now() - began).total_seconds())
 
     def _deliver(self) -> None:
-        total = Posted()
+        """Send what is due, a claim at a time; a long queue is told in between."""
+        total, told_at = Posted(), self.engine.clock.now()
         while not self._ending.is_set() and (done := self.engine.deliver()).claimed:
             total = total + done
             if done.troubles:
                 break
-        self.posted = self.posted + total
-        if total.claimed:
-            self.heard.posted(total)
+            if self.engine.clock.now() - told_at > TELL_EVERY:
+                self._tell(total)
+                total, told_at = Posted(), self.engine.clock.now()
+        self._tell(total)
+
+    def _tell(self, posted: Posted) -> None:
+        self.posted = self.posted + posted
+        if posted.claimed:
+            self.heard.posted(posted)
 
     def _learn(self) -> None:
         total = Taught()

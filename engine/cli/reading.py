@@ -118,6 +118,10 @@ def subscription_of(text: str) -> str:
         raise Unreadable("the push subscription is no JSON") from None
     keys = found.get("keys") if isinstance(found, Mapping) else None
     endpoint = str(found.get("endpoint") or "") if isinstance(found, Mapping) else ""
-    if not endpoint.startswith(("https://", "http://127.0.0.1:")) or not isinstance(keys, Mapping) or not {"p256dh", "auth"} <= keys.keys():
+    if (
+        not endpoint.startswith(("https://", "http://127.0.0.1:"))
+        or not isinstance(keys, Mapping)
+        or not {"p256dh", "auth"} <= keys.keys()
+    ):
         raise Unreadable("a push subscription has an https endpoint and keys p256dh and auth")
     return json.dumps(found, separators=(",", ":"))

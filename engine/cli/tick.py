@@ -56,6 +56,8 @@ def tick(
         now = engine.clock.now()
     line = f"{now:%Y-%m-%dT%H:%M:%SZ}  {passed(ticked, posted)} · {time.monotonic() - began:.1f} s"
     lines = [line, *(f"  {trouble}" for trouble in (posted.troubles if posted else ()))]
+    if ticked.holds:
+        session.note("  what waits, and why: sojourn log --kind hold")
     if dry_run:
         lines.append("  nothing was changed or sent: this was a copy")
     code = PROVIDER_FAILED if posted and posted.troubles else 0
