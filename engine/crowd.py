@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from engine.app import Options
 from engine.core.chance import draw
 from engine.engine import Limits
-from engine.rehearsal import NAMES, invented, sample, sample_event
+from engine.rehearsal import NAMES, invented, sample, sample_event, unsigned
 from engine.simulate import Virtual, virtual
 from engine.store import pressing
 from engine.store.connect import reading, writing
@@ -91,8 +91,14 @@ def run_trial(
     definitions: Definitions, crowd: Crowd, trial: Trial, seen: Callable[[datetime], None] | None = None
 ) -> Virtual:
     """Let the people live through the journey; return the engine with everything that happened in its store."""
-    alone = replace(definitions, journeys={trial.journey: definitions.journeys[trial.journey]})
+    alone = replace(unsigned(definitions), journeys={trial.journey: definitions.journeys[trial.journey]})
     world = virtual(alone, trial.start, Options(seed=str(trial.seed), limits=CROWD))
+    live(world, crowd, trial, seen)
+    return world
+
+
+def live(world: Virtual, crowd: Crowd, trial: Trial, seen: Callable[[datetime], None] | None = None) -> None:
+    """Let the people arrive and live through the days, on any virtual engine; `seen` is told each step."""
     with writing(world.engine.store) as conn:
         add_contacts(conn, crowd.arrive(), trial.start, lambda channel, address: f"{channel}:{address}")
         record(conn, crowd.before(), trial.start, timedelta(0))
@@ -109,7 +115,6 @@ def run_trial(
             seen(then)
         now = then
     world.taught = world.taught + world.engine.learn()
-    return world
 
 
 def _feed(world: Virtual, events: Sequence[NewEvent]) -> None:

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from engine.app import Options
+from engine.app import Options, usable
 from engine.core.chance import draw
 from engine.core.entry import group_of
 from engine.errors import ConfigError
@@ -36,6 +36,7 @@ NUMBERS: Mapping[str, tuple[float, ...]] = {
 FALLBACK = (1.0, 0.0, 10.0, 100.0, 1000.0)
 TRIES = 2000
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
+SECRET = "for-links-that-lead-nowhere"
 NAMES = ("Lena", "Tom", "Ana", "Jules", "Mia", "Ruby", "Noah", "Zoe")
 
 
@@ -79,10 +80,15 @@ def rehearse(definitions: Definitions, script: Script, source: sa.Connection | N
 
 
 def _world(definitions: Definitions, script: Script, source: sa.Connection | None) -> Virtual:
-    known = _past_warmup(definitions, source) if source is not None else definitions
+    known = unsigned(_past_warmup(definitions, source) if source is not None else definitions)
     world = virtual(known, script.start, Options(seed=script.seed))
     world.engine.forced = {f"{script.journey}.{state}": arm for state, arm in script.forced.items()}
     return world
+
+
+def unsigned(definitions: Definitions) -> Definitions:
+    """Return the project with a secret that signs nothing real: what is never sent needs none of its own."""
+    return replace(definitions, project=replace(usable(definitions), secret=SECRET))
 
 
 def _past_warmup(definitions: Definitions, source: sa.Connection) -> Definitions:

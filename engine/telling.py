@@ -77,7 +77,8 @@ def decision(row: DecisionRow, choose: Choose | None, against: Sequence[RefusalR
     by = POLICIES.get(d.policy, f"policy {d.policy}")
     if d.policy == "uniform" and d.group == "learner" and choose and choose.explore.policy not in ("random", "fixed"):
         by = f"equal chances (warming up: the first {choose.explore.warmup} decisions)"
-    parts = [f"{len(d.arms)} of {known} arms eligible", DRAWS.get(d.group, d.group), by]
+    eligible = "" if d.policy == "forced" else f"{len(d.arms)} of {known} arms eligible"
+    parts = [eligible, DRAWS.get(d.group, d.group), by]
     wide = max(map(len, (*d.arms, *(r.message for r in against))), default=0)
     pairs = sorted(zip(d.arms, d.chances, strict=True), key=lambda pair: -pair[1])
     lines = [_arm(arm, chance, d.arm, wide) for arm, chance in pairs]

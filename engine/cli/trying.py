@@ -20,10 +20,12 @@ from engine.cli.session import Session
 from engine.cli.text import printable
 from engine.path import Frame, Item, items, tree
 from engine.rehearsal import Rehearsed, Script, rehearse
+from engine.store.copying import attributes_of, was_in
 from engine.store.history import DecisionRow, DeliveryRow, RunRow
 from engine.store.intake import NewEvent
 from engine.telling import clock
 from journeys import Choose, Journey, parse_span, show_span
+from journeys.data_file import BUILT_IN
 from journeys.zones import zone_of
 
 if TYPE_CHECKING:
@@ -93,12 +95,13 @@ def _trying(project: Project, journey: Journey, wish: Wish, where: tuple[sa.Conn
     by_hand = journey.enter.kind != "event"
     if conn is None:
         made_up = " and ".join(filter(None, ["an invented contact with every consent and address", made_up]))
+    elif was_in(conn, contact_id, journey.name):
+        made_up = ", ".join(filter(None, [made_up, f"as if {contact_id} had never been in {journey.name}"]))
     return Trying(project, journey, replace(script, events=events, by_hand=by_hand), attributes, zone, made_up)
 
 
 def _known(conn: sa.Connection, said: str) -> tuple[str, Mapping[str, Any]]:
     from engine.cli.contact import find_contact
-    from engine.store.copying import attributes_of
 
     contact_id = find_contact(conn, said)
     return contact_id, attributes_of(conn, contact_id)
@@ -170,9 +173,10 @@ def _events(
 ) -> tuple[list[NewEvent], str]:
     """Return the events of the script; one that starts the journey is made up when none of those given does."""
     script, attributes = about
+    typed = [_filled(project, journey, attributes, _event(project, one)) for one in said]
     events = [
         NewEvent(f"simulated-{n:02}", script.contact_id, name, script.start + after, data, "simulated")
-        for n, (name, data, after) in enumerate((_event(project, one) for one in said), 1)
+        for n, (name, data, after) in enumerate(typed, 1)
     ]
     names = {event.name for event in events}
     if journey.enter.kind != "event" or names & set(journey.enter.events):
@@ -182,7 +186,20 @@ def _events(
     return [first, *events], f"a made-up {name}"
 
 
-def _event(project: Project, said: str) -> tuple[str, dict[str, Any], timedelta]:
+Typed = tuple[str, dict[str, Any], timedelta]
+
+
+def _filled(project: Project, journey: Journey, attributes: Mapping[str, Any], typed: Typed) -> Typed:
+    """Give an event that was typed without properties those that it could have."""
+    name, data, after = typed
+    if data or name in BUILT_IN:
+        return typed
+    guard = journey.enter.guard if name in journey.enter.events else None
+    made = rehearsal.sample_event(project, (name, guard), vars=journey.vars, contact=attributes)
+    return name, made or {}, after
+
+
+def _event(project: Project, said: str) -> Typed:
     head, at, offset = said.rpartition("@")
     after = parse_span(offset) if at else None
     words = head if after is not None else said
@@ -206,7 +223,8 @@ def _event(project: Project, said: str) -> tuple[str, dict[str, Any], timedelta]
 
 def _answer(trying: Trying, done: Rehearsed) -> Answer:
     frame = Frame({trying.journey.name: trying.journey}, trying.zone, trying.journey.name, events=False)
-    runs = [e.row for e in done.entries if isinstance(e.row, RunRow) and e.row.journey == trying.journey.name]
+    rows = [e.row for e in done.entries if isinstance(e.row, RunRow) and e.row.journey == trying.journey.name]
+    runs = list({row.id: row for row in rows}.values())
     path = items(done.entries, frame)
     if runs:
         ends = [run.left_at for run in runs if run.left_at]

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from engine.store.learning import PolicyRow
-from engine.store.tables import addresses, consents, contacts, deliveries, events, policies
+from engine.store.tables import addresses, consents, contacts, deliveries, enrollments, events, policies
 
 ENDED = ("sent", "failed", "suppressed", "expired", "unknown")
 
@@ -42,6 +42,12 @@ def attributes_of(conn: sa.Connection, contact_id: str) -> Mapping[str, Any]:
     """Return a contact's attributes, nothing for one that is not there."""
     found = conn.execute(sa.select(contacts.c.attributes).where(contacts.c.id == contact_id)).scalar()
     return found if isinstance(found, Mapping) else {}
+
+
+def was_in(conn: sa.Connection, contact_id: str, journey: str) -> bool:
+    """Return whether a contact has ever been in a journey."""
+    mine = (enrollments.c.contact_id == contact_id) & (enrollments.c.journey == journey)
+    return conn.execute(sa.select(enrollments.c.id).where(mine).limit(1)).first() is not None
 
 
 def _copy(
