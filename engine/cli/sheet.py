@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TextIO
 
+from engine.cli.text import counted
 from engine.errors import ConfigError
 
 MOST_ROWS: Final = 2_000_000
@@ -65,7 +66,10 @@ class Sheet:
 
     def _misfit(self, cells: list[str]) -> str:
         wide = len(self.header)
-        return "" if len(cells) == wide else f"{len(cells)} cells, but the header has {wide}"
+        if len(cells) == wide:
+            return ""
+        quote = "; is a quote not closed?" if any("\n" in cell for cell in cells) else ""
+        return f"{counted(len(cells), 'cell')}, but the header has {wide}{quote}"
 
 
 def open_sheet(path: Path) -> Sheet:
@@ -97,8 +101,8 @@ def _encoding(path: Path) -> tuple[str, int]:
     """Return how the file is written, proved over its whole length, and how many lines it has."""
     if not path.exists():
         raise ConfigError(f"there is no file {path}")
-    if path.is_dir():
-        raise ConfigError(f"{path} is a folder; name a CSV file")
+    if not path.is_file():
+        raise ConfigError(f"{path} is no file that can be read twice; save it as a CSV file first")
     with path.open("rb") as stream:
         start = stream.read(4)
         if start.startswith(b"PK"):

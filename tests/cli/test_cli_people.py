@@ -103,6 +103,14 @@ def test_a_workbook_and_a_binary_file_are_told_apart_from_csv(sojourn, shop):
     assert "no text file" in sojourn("contact", "import", "p.csv").err
 
 
+def test_a_quote_that_is_not_closed_is_told_and_its_lines_are_kept(sojourn, shop):
+    (shop / "p.csv").write_text('email,first_name\na@x.example,A\n"b@x.example,B\nc@x.example,C\n')
+    assert "new 1 · rejected 1" in sojourn("contact", "import", "p.csv").out
+    row = rejected(shop)[0]
+    assert "is a quote not closed?" in row["reason"]
+    assert "c@x.example" in row["email"]
+
+
 def test_a_push_subscription_becomes_an_address(sojourn, shop):
     subscription = {"endpoint": "https://push.example/x", "keys": {"p256dh": "k", "auth": "a"}}
     with (shop / "p.csv").open("w", newline="") as stream:
