@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from channels.channel import Envelope, Intend, Receipt
@@ -15,12 +15,16 @@ SAFE = re.compile(r"[^A-Za-z0-9_-]+")
 
 
 class MaildirChannel:
-    """Writes to `folder` as a Maildir: tmp first, then new. The same key again replaces its file."""
+    """Writes to `folder` as a Maildir: tmp first, then new. The same key again replaces its file.
+
+    Files are named by microseconds since 1970, then the key; a simulation gives its own `clock`.
+    """
 
     name = "maildir"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, clock: Callable[[], int] = lambda: time.time_ns() // 1000) -> None:
         self._folder = folder
+        self._clock = clock
         self._places: dict[str, Path] | None = None
 
     def send(self, envelopes: Sequence[Envelope], intend: Intend) -> Iterator[Receipt]:
@@ -50,7 +54,7 @@ class MaildirChannel:
 
     def _write(self, envelope: Envelope, places: dict[str, Path]) -> Receipt:
         mark = file_key(envelope.key)
-        place = places.get(mark) or self._folder / "new" / f"{time.time_ns() // 1000}.{mark}.eml"
+        place = places.get(mark) or self._folder / "new" / f"{self._clock()}.{mark}.eml"
         draft = self._folder / "tmp" / place.name
         try:
             draft.write_bytes(envelope.body)

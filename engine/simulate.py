@@ -42,6 +42,12 @@ class Virtual:
     _learned_at: datetime | None = None
     _waiting: bool = True  # something may be in the outbox
 
+    def take_over(self, engine: Engine) -> None:
+        """Go on with this engine, built over the same store: nobody else is there, and nothing needs patience."""
+        engine.post.rates = {}
+        engine.teacher.alone = True
+        self.engine = engine
+
     def act(self, *, learn: bool = True) -> None:
         """Do all that is due at this instant: step, send, and once an hour learn."""
         ticked = self.engine.drain()
@@ -73,20 +79,21 @@ class Virtual:
                 record(conn, events, self.clock.now(), self.engine.post.skip_after)
 
 
-def virtual(definitions: Definitions, start: datetime, options: Options | None = None) -> Virtual:
-    """Return the project's engine on a store in memory, with a clock that begins at `start`."""
+def virtual(
+    definitions: Definitions, start: datetime, options: Options | None = None, clock: SimulatedClock | None = None
+) -> Virtual:
+    """Return the project's engine on a store in memory, with a clock (given, if channels share it) at `start`."""
     project = usable(definitions)
-    clock = SimulatedClock(start)
+    clock = clock or SimulatedClock(start)
     captured = {name: CapturedChannel(name) for name in [*project.channels, "webhook"]}
     store = open_store("sqlite://")
     with writing(store) as conn:
         create(conn)
     given = options or Options()
     full = replace(given, clock=clock, channels=given.channels or captured, store=store)
-    engine = build(definitions, full)
-    engine.post.rates = {}  # what is captured needs no patience
-    engine.teacher.alone = True
-    return Virtual(engine, clock, captured)
+    world = Virtual(build(definitions, full), clock, captured)
+    world.take_over(world.engine)
+    return world
 
 
 def run_events(world: Virtual, events: Iterable[NewEvent], until: datetime) -> None:

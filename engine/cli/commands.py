@@ -40,6 +40,10 @@ COMMANDS = (
         ("sojourn init shop", "sojourn init . --from empty"),
     ),
     Command(
+        "start", "demo", "[--contacts N] [--keep DIR]", "a made-up shop through the real engine, and its report",
+        "engine.cli.demo:demo", ("sojourn demo", "sojourn demo --contacts 20000 --keep big-demo", "sojourn demo --seed 8"),
+    ),
+    Command(
         "write", "lint", "[PATHS]", "check every file: what is wrong, where, and the way out", "engine.cli.lint:lint",
         ("sojourn lint", "sojourn lint journeys/welcome.yaml", "sojourn lint --ignore W901 --json"),
     ),
