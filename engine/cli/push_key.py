@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import typer
+
 from engine.cli.answer import Answer
+from engine.cli.session import Session
+
+WAY_ON = """\
+Set VAPID_KEY to the private key (channels.push.key), and keep it: with another key every subscription is lost.
+The public key is the applicationServerKey of the page on which people subscribe."""
 
 
-def push_key() -> Answer:
+def push_key(ctx: typer.Context) -> Answer:
     """Make a VAPID key pair: the private half for sojourn.yaml, the public half for the page that subscribes."""
     from channels.webpush import generate_vapid_key
 
+    session: Session = ctx.obj
     private, public = generate_vapid_key()
-    lines = [
-        f"private   {private}",
-        f"public    {public}",
-        "Give the private key to sojourn as VAPID_KEY (channels.push.key); keep it: with another key every",
-        "subscription is lost. The public key is the applicationServerKey of the page on which people subscribe.",
-    ]
-    return Answer({"private": private, "public": public}, lines)
+    if not session.speaks_json:
+        session.note(WAY_ON)
+    return Answer({"private": private, "public": public}, [f"private  {private}", f"public   {public}"])
