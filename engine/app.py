@@ -72,7 +72,7 @@ def build(definitions: Definitions, options: Options | None = None) -> Engine:
     secrets = load_secrets(project.root, project.secret)
     letters = Letters(project, definitions.journeys, Library(project.messages), Tokens(secrets))
     channels = options.channels if options.channels is not None else open_channels(project)
-    post = Post(channels, letters, terms(project, secrets[-1]), rates(project), project.limits.skip_after)
+    post = Post(channels, letters, terms(project), rates(project), project.limits.skip_after)
     return Engine(
         store=store,
         clock=options.clock,
@@ -95,13 +95,18 @@ def open_channels(project: Project) -> dict[str, Channel]:
     return channels
 
 
-def terms(project: Project, secret: bytes) -> Terms:
-    """Return what holds for answers: how addresses are remembered, and which channels send again when in doubt.
-
-    `secret` is the oldest one: a rotation must not make us forget who must not be written to.
-    """
+def terms(project: Project) -> Terms:
+    """Return what holds for answers: how addresses are remembered, and which channels send again when in doubt."""
     resend = frozenset(name for name, some in project.channels.items() if some.get("on_unknown") == "resend")
-    return Terms(digest_with(secret), resend)
+    return Terms(digest_of(project), resend)
+
+
+def digest_of(project: Project) -> Callable[[str, str], str]:
+    """Return the project's digest of addresses.
+
+    It is keyed by the oldest secret: a rotation must not make us forget who must not be written to.
+    """
+    return digest_with(load_secrets(project.root, project.secret)[-1])
 
 
 def digest_with(secret: bytes) -> Callable[[str, str], str]:

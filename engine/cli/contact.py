@@ -92,12 +92,11 @@ def suppress(
     """Never write to this address again, whoever has it now or brings it back with an import."""
     import sqlalchemy as sa
 
-    from engine.app import digest_with
+    from engine.app import digest_of
     from engine.store.connect import writing
     from engine.store.consenting import Suppression
     from engine.store.consenting import suppress as never
     from engine.store.tables import addresses
-    from engine.tokens import load_secret
 
     session: Session = ctx.obj
     project = session.project()
@@ -106,7 +105,7 @@ def suppress(
     said = address.strip()
     if channel == "email" and "@" not in said:
         raise WrongUse(f"{address} is not an e-mail address")
-    digest = digest_with(load_secret(project.root, project.secret))
+    digest = digest_of(project)
     a = addresses.c
     mine = (a.channel == channel) & (sa.func.lower(a.address) == said.lower())
     with session.store(project) as store, writing(store) as conn:

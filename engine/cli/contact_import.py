@@ -104,8 +104,7 @@ def import_contacts(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and check everything, change nothing.")] = False,
 ) -> Answer:
     """Add and update people. The id is the column `id`, else the email; rows that are wrong go to FILE.rejected.csv."""
-    from engine.app import digest_with
-    from engine.tokens import load_secret
+    from engine.app import digest_of
 
     session: Session = ctx.obj
     project = session.project()
@@ -114,7 +113,7 @@ def import_contacts(
     session.note(f"Columns   {columns.said()}      --map to change")
     if sheet.remark:
         session.note(f"File      {sheet.remark}")
-    digest = digest_with(load_secret(project.root, project.secret))
+    digest = digest_of(project)
     with (
         Rejects(sheet.path, sheet.header, written=not dry_run) as rejects,
         session.bar("rows", max(1, sheet.lines - 1)) as bar,
