@@ -130,11 +130,6 @@ def _named(token: str) -> tuple[str, int] | None:
     return f"{rest}:{visit}", n
 
 
-def load_secret(project_root: Path, configured: str | None) -> bytes:
-    """Return the secret that signs."""
-    return load_secrets(project_root, configured)[0]
-
-
 def load_secrets(project_root: Path, configured: str | None) -> tuple[bytes, ...]:
     """Return every secret, the signing one first: the words of `secret`, else the lines of .sojourn/secret."""
     path = project_root / SECRET_FILE

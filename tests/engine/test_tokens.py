@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import ConfigError
-from engine.tokens import Tokens, create_secret, load_secret, load_secrets
+from engine.tokens import Tokens, create_secret, load_secrets
 
 ALPHABET = string.ascii_letters + string.digits + "-_"
 OLD, NEW = b"an old secret, sixteen+", b"a new secret, sixteen+"
@@ -112,24 +112,24 @@ def test_an_old_link_still_works_after_the_secret_was_rotated():
 
 def test_init_makes_a_secret_only_its_owner_can_read_and_keeps_it(tmp_path: Path):
     path = create_secret(tmp_path)
-    first = load_secret(tmp_path, None)
+    first = load_secrets(tmp_path, None)[0]
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert create_secret(tmp_path) == path
-    assert load_secret(tmp_path, None) == first
+    assert load_secrets(tmp_path, None)[0] == first
     assert len(first) >= 32
 
 
 def test_the_newest_line_of_the_secret_file_signs_and_all_verify(tmp_path: Path):
     path = create_secret(tmp_path)
-    old = load_secret(tmp_path, None)
+    old = load_secrets(tmp_path, None)[0]
     path.write_text("a-newer-secret-of-enough-length\n" + path.read_text())
     assert load_secrets(tmp_path, None) == (b"a-newer-secret-of-enough-length", old)
 
 
 def test_a_missing_or_short_secret_is_one_clear_error(tmp_path: Path):
     with pytest.raises(ConfigError, match="sojourn init"):
-        load_secret(tmp_path, None)
+        load_secrets(tmp_path, None)[0]
     with pytest.raises(ConfigError, match="at least 16"):
-        load_secret(tmp_path, "hunter2")
+        load_secrets(tmp_path, "hunter2")[0]
     with pytest.raises(ConfigError, match="no secret"):
         Tokens([])
