@@ -133,7 +133,7 @@ def _truth(played: Played) -> list[str]:
     served = f"{percent(w.served_right, 0)} of them got theirs"
     return [
         "  What only the simulation knows, expected orders per basket less the cost of the message:",
-        f"    outliers {percent(w.outliers_now)} instead of {percent(w.outliers_single)} with one message for all; {served}",
+        f"    outliers {percent(w.outliers_now)} instead of {percent(w.outliers_single)} with one for all; {served}",
         f"    others   {percent(w.others_now)} instead of {percent(w.others_single)}: what trying things out costs",
     ]
 
