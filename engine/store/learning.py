@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -158,8 +159,14 @@ def counts(conn: sa.Connection, limits: Mapping[str, int]) -> dict[str, int]:
     """Return the decisions of learner and random slice so far at each point, counted up to its limit (the warm-up)."""
     if not limits:
         return {}
-    found = conn.execute(sa.union_all(*(_counted(point, limit) for point, limit in sorted(limits.items()))))
+    found = conn.execute(_counts(tuple(sorted(limits.items()))))
     return {row.point: row.n for row in found}
+
+
+@lru_cache(maxsize=16)
+def _counts(limits: tuple[tuple[str, int], ...]) -> sa.CompoundSelect[str, int]:
+    """Return the statement of the warm-up, made once: it runs with every tick."""
+    return sa.union_all(*(_counted(point, limit) for point, limit in limits))
 
 
 def _counted(point: str, limit: int) -> sa.Select[str, int]:
