@@ -32,7 +32,7 @@ from benchmarks.soak_people import Crowd, somebody
 from engine.store.connect import open_store, reading
 
 SHOP = Path(__file__).with_name("shop_soak")
-SOJOURN = (sys.executable, "-c", "from engine.cli import main; main()")
+SOJOURN = (sys.executable, "-c", "import sys; from engine.cli import main; sys.exit(main())")
 ROOT = Path(__file__).resolve().parent.parent
 PER_MINUTE = 60  # people who sign up, unless --people says otherwise
 TAIL = 150.0  # seconds at the end without sign-ups: the last decision closes, and is learned from
