@@ -39,6 +39,11 @@ SHOP_EVENTS = {
 BASE, LIFT, MOST, CLICKS, LEAVES, OTHER = 0.10, 0.02, 3, 0.08, 0.002, 0.25
 
 
+def days_for(journey: Journey) -> int:
+    """Return for how many days a trial runs if nobody says: long enough that goal windows close."""
+    return max(30, min(120, 2 * -(-_window(journey) // timedelta(days=1))))
+
+
 class Crowd(Protocol):
     """People and what they do."""
 
@@ -235,11 +240,15 @@ class PlainCrowd:
                 choices = sample(key, one.type, one.choices)
                 varied[key] = choices[int(self._draw(key, name) * len(choices))]
         known = {key: value for key, value in varied.items() if key in self.project.data.attributes}
-        return invented(self.project, name, known)
+        return invented(self.project, name, known, self._comes(name))
+
+    def _comes(self, name: str) -> datetime:
+        """Return when a person enters: early enough that their goal window closes, where there is time for it."""
+        span = timedelta(days=self.trial.days)
+        return self.trial.start + (span - min(_window(self.journey), span / 2)) * self._draw("enters", name)
 
     def _enter(self, person: NewContact) -> None:
-        span = timedelta(days=self.trial.days)
-        at = self.trial.start + (span - min(_window(self.journey), span / 2)) * self._draw("enters", person.id)
+        at = self._comes(person.id)
         entry = self._starting(person)
         if entry is None:
             return

@@ -211,7 +211,7 @@ class _Visit:
     def _asks(self) -> Iterator[Item]:
         """Yield what a condition answered, if it was asked: an event may have come before."""
         guard = self.state.guard if self.state else None
-        if guard is None or self.left is None or self._lifted():
+        if guard is None or self.left is None or self._lifted() or self.left.why == "no_date":
             return
         if self.left.why == f"not {guard.source}":
             yield self.item(self.left.at, ASK, f"{guard.source}: no → {self.left.target}")

@@ -35,8 +35,9 @@ NUMBERS: Mapping[str, tuple[float, ...]] = {
 }  # fmt: skip
 FALLBACK = (1.0, 0.0, 10.0, 100.0, 1000.0)
 TRIES = 2000
+SOON = timedelta(days=14)
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
-SECRET = "for-links-that-lead-nowhere"
+NOWHERE = "for-links-that-lead-nowhere"
 NAMES = ("Lena", "Tom", "Ana", "Jules", "Mia", "Ruby", "Noah", "Zoe")
 
 
@@ -88,7 +89,7 @@ def _world(definitions: Definitions, script: Script, source: sa.Connection | Non
 
 def unsigned(definitions: Definitions) -> Definitions:
     """Return the project with a secret that signs nothing real: what is never sent needs none of its own."""
-    return replace(definitions, project=replace(usable(definitions), secret=SECRET))
+    return replace(definitions, project=replace(usable(definitions), secret=NOWHERE))
 
 
 def _past_warmup(definitions: Definitions, source: sa.Connection) -> Definitions:
@@ -120,15 +121,18 @@ def _arrive(world: Virtual, script: Script, source: sa.Connection | None) -> Non
                 changed = NewContact(script.contact_id, script.attributes)
                 add_contacts(conn, [changed], script.start, lambda channel, address: f"{channel}:{address}")
         else:
-            person = invented(project, script.contact_id, script.attributes)
+            person = invented(project, script.contact_id, script.attributes, script.start)
             add_contacts(conn, [person], script.start, lambda channel, address: f"{channel}:{address}")
         if script.by_hand:
             trigger(conn, script.journey, [script.contact_id], script.start, "simulated")
 
 
-def invented(project: Project, contact_id: str, attributes: Mapping[str, Any]) -> NewContact:
-    """Return a person with the defaults of data.yaml, every consent, and an address on every channel."""
-    values = {name: value_for(name, one) for name, one in project.data.attributes.items()}
+def invented(project: Project, contact_id: str, attributes: Mapping[str, Any], at: datetime = NOON) -> NewContact:
+    """Return a person with the defaults of data.yaml, every consent, and an address on every channel.
+
+    Dates that have no default (a birthday, the end of a trial) lie SOON after `at`, so that they come up.
+    """
+    values = {name: value_for(name, one, at) for name, one in project.data.attributes.items()}
     values = {name: value for name, value in values.items() if value is not None} | dict(attributes)
     addresses = {
         channel: values["email"] if channel == "email" and values.get("email") else _address(channel, contact_id)
@@ -144,7 +148,7 @@ def _address(channel: str, contact_id: str) -> str:
     return f'{{"endpoint": "https://push.test/{contact_id}", "keys": {keys}}}' if channel == "push" else contact_id
 
 
-def value_for(name: str, attribute: Attribute) -> Any:
+def value_for(name: str, attribute: Attribute, at: datetime) -> Any:
     """Return the default of an attribute, or something that reads well where one is needed."""
     if attribute.default is not None:
         return attribute.default
@@ -152,6 +156,8 @@ def value_for(name: str, attribute: Attribute) -> Any:
         return NAMES[0]
     if name == "email" or name.endswith("_email"):
         return "lena@people.test"
+    if attribute.type == "date":
+        return (at + SOON).date().isoformat()
     return sample(name, attribute.type, attribute.choices)[0] if attribute.required else None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from engine.cli.trying import Wish
     from engine.crowd import Crowd, Trial
+    from engine.report.findings import Findings
     from journeys import Journey
     from journeys.project import Definitions
 
@@ -47,7 +49,9 @@ def simulate(
     population: Annotated[
         int | None, typer.Option(metavar="N", min=1, max=200_000, help="That many invented people.")
     ] = None,
-    days: Annotated[int, typer.Option(min=1, max=366, help="For how long.")] = 30,
+    days: Annotated[
+        int | None, typer.Option(min=1, max=366, help="For how long; default: 30, more for a long goal window.")
+    ] = None,
     report: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Write the report as a page.")] = None,
 ) -> Answer:
     """Play a journey on a virtual clock; nothing is sent and the store is not changed."""
@@ -76,17 +80,17 @@ def _one(session: Session, definitions: Definitions, journey: Journey, wish: Wis
 
 def _many(
     session: Session, definitions: Definitions, journey: Journey,
-    wanted: tuple[int, int, str | None, str | None, Path | None],
+    wanted: tuple[int, int | None, str | None, str | None, Path | None],
 ) -> Answer:  # fmt: skip
     from engine.app import usable
-    from engine.crowd import Trial, crowd_for
+    from engine.crowd import Trial, crowd_for, days_for
 
     people, days, seed, start, report = wanted
     if seed is not None and not seed.isdigit():
         raise WrongUse(f'--seed "{seed}": with --population the seed is a whole number, such as 7')
     project = usable(definitions)
     at = _start(session, definitions, journey, start)
-    trial = Trial(journey.name, people, days, at, int(seed or 7))
+    trial = Trial(journey.name, people, days or days_for(journey), at, int(seed or 7))
     crowd = crowd_for(project, journey, trial)
     return _reported(session, definitions, (journey, trial, crowd), report)
 
@@ -121,11 +125,12 @@ def _reported(
     with reading(world.engine.store) as conn:
         found = findings(conn, asked)
     world.engine.close()
-    lines = [*_head(trial, crowd, found.entries), "", *population_text(found).rstrip("\n").split("\n")]
+    text = population_text(found).rstrip("\n").split("\n")
+    lines = [*_head(trial, crowd, found.entries), "", *text, *_unripe(journey, found)]
     if report is not None:
-        text = page(found)
-        report.write_text(text, encoding="utf-8")
-        lines.append(f"  wrote {report} ({len(text.encode()) // 1000} kB)")
+        html = page(found)
+        report.write_text(html, encoding="utf-8")
+        lines.append(f"  wrote {report} ({len(html.encode()) // 1000} kB)")
     data = {
         "journey": journey.name, "people": trial.people, "days": trial.days, "seed": trial.seed, "start": trial.start,
         "invented": crowd.says, "findings": found, "did": world.ticked, "report": report,
@@ -133,10 +138,22 @@ def _reported(
     return Answer(data, lines)
 
 
+def _unripe(journey: Journey, found: Findings) -> list[str]:
+    """Say why nothing can be counted yet."""
+    if not found.entries:
+        return ["", f"Nobody entered {journey.name} in these days: more people, more days, or another --seed."]
+    if journey.goal is None or any(group.contacts for group in found.groups):
+        return []
+    from journeys import show_span
+
+    within = show_span(journey.goal.within)
+    return ["", f"Nobody's goal window ({within}) is over yet, so nothing is counted: add --days."]
+
+
 def _head(trial: Trial, crowd: Crowd, entries: int) -> Sequence[str]:
     period = f"{trial.days} days from {trial.start:%d %b %Y}, seed {trial.seed}"
     return [
         f"{trial.journey} · virtual clock, nothing is sent · {period}",
-        f"{crowd.says}; only this journey runs, caps and quiet hours on",
-        f"{entries:,} entries",
+        *textwrap.wrap(f"{crowd.says}.", 110),
+        f"Only this journey runs, with its caps and quiet hours. {entries:,} entries.",
     ]

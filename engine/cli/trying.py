@@ -81,12 +81,14 @@ def _trying(project: Project, journey: Journey, wish: Wish, where: tuple[sa.Conn
     changes = _changes(project, wish.changes)
     if conn is None or wish.contact is None:
         contact_id = rehearsal.somebody(journey, seed, project.holdout)
-        attributes = rehearsal.invented(project, contact_id, changes).attributes
+        attributes = rehearsal.invented(project, contact_id, changes, now).attributes
     else:
         contact_id, known = _known(conn, wish.contact)
         attributes = {**known, **changes}
     zone = zone_of(attributes) or ZoneInfo(journey.timezone or project.timezone)
     start = start_of(wish.start, now, zone)
+    if conn is None:  # dates of the invented lie soon after the start
+        attributes = rehearsal.invented(project, contact_id, changes, start).attributes
     script = Script(
         journey.name, contact_id, start, start + _until(wish.until), (), seed, _forced(journey, wish.forced),
         changes if conn is None or changes else {},

@@ -85,7 +85,7 @@ def lived(root, tmp_path, events):
     engine = build(definitions, Options(url=url, clock=clock, channels=captured, durability="normal"))
     engine.post.rates = {}
     with writing(engine.store) as conn:
-        add_contacts(conn, [invented(project, who, {})], START, lambda channel, address: address)
+        add_contacts(conn, [invented(project, who, {})], START, lambda *said: ":".join(said))
     said = [NewEvent(id_, who, name, START + after, data) for id_, name, after, data in events]
     run_events(Virtual(engine, clock, captured), said, START + timedelta(days=10))
     with reading(engine.store) as conn:
