@@ -26,6 +26,7 @@ def lint(
     ignore: Annotated[str, typer.Option(metavar="CODES", help="All but these codes.")] = "",
 ) -> Answer:
     """Check every file of the project; exit 1 when there are errors."""
+    from engine.proofs import proofs
     from journeys.show import show, summary
 
     session: Session = ctx.obj
@@ -33,7 +34,7 @@ def lint(
     if paths and session.flags.root is None:
         session.flags.root = paths[0] if paths[0].is_dir() else paths[0].parent
     definitions = session.definitions()
-    found = _chosen(definitions.problems, select, ignore)
+    found = _chosen([*definitions.problems, *proofs(definitions)], select, ignore)
     if paths:
         found = [problem for problem in found if _inside(problem.file, _relative(paths, session.root))]
     checked = _checked(session.root, definitions.project.messages if definitions.project else ())

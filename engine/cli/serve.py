@@ -114,7 +114,7 @@ def _heard(session: Session) -> Heard:
 
     def ticked(done: Ticked, seconds: float) -> None:
         said = [("due", done.due), ("entered", done.started), ("decisions", done.decisions), ("queued", done.sends),
-                ("waits", done.holds), ("skips", done.skips), ("left", done.left), ("errors", done.parked)]  # fmt: skip
+                ("held out", done.shadows), ("waits", done.holds), ("skips", done.skips), ("left", done.left), ("errors", done.parked)]  # fmt: skip
         session.note(f"{_clock()} tick   {parts(said)} · {seconds:.1f} s")
 
     def posted(done: Posted) -> None:

@@ -113,11 +113,15 @@ class Session:
 
     @contextmanager
     def engine(self, definitions: Definitions, options: Options | None = None) -> Iterator[Engine]:
-        """Give the whole engine; refuses files with errors and an outdated store."""
+        """Give the whole engine; refuses files and templates with errors, and an outdated store."""
         from dataclasses import replace
 
         from engine.app import Options, build
+        from engine.errors import DefinitionError
+        from engine.proofs import proofs
 
+        if definitions.ok and (broken := proofs(definitions)):
+            raise DefinitionError(broken)
         given = options or Options()
         engine = build(definitions, replace(given, url=given.url or self.flags.url))
         try:

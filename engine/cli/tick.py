@@ -131,6 +131,7 @@ def passed(ticked: Ticked, posted: Posted | None) -> str:
     """Return "due 214 · entered 31 · decisions 58 · sent 143 (email 101, push 42) · waits 37 · skips 3 · errors 0"."""
     said = [f"due {ticked.due:,}", f"entered {ticked.started:,}", f"decisions {ticked.decisions:,}"]
     said.append(sent(posted) if posted is not None else f"queued {ticked.sends:,}")
+    said += [f"held out {ticked.shadows:,}"] if ticked.shadows else []
     failed = sum(posted.statuses.get(status, 0) for status in ("failed", "unknown")) if posted else 0
     said += [f"waits {ticked.holds:,}", f"skips {ticked.skips:,}", f"errors {ticked.parked + failed:,}"]
     return " · ".join(said)
