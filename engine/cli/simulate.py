@@ -60,6 +60,7 @@ def simulate(
     session: Session = ctx.obj
     definitions = session.definitions()
     journey = journey_called(definitions, name)
+    definitions = _without_broken(session, definitions)
     if population is None:
         if report is not None:
             raise WrongUse("--report needs a population: add --population 1000")
@@ -70,6 +71,18 @@ def simulate(
     if wrong:
         raise WrongUse(f"{wrong[0]} is about one contact; leave it out, or leave out --population")
     return _many(session, definitions, journey, (population, days, seed, start, report))
+
+
+def _without_broken(session: Session, definitions: Definitions) -> Definitions:
+    """Leave out other journeys that cannot be read: they need not be whole for this one to be tried."""
+    from dataclasses import replace
+
+    errors = [problem for problem in definitions.problems if problem.severity == "error"]
+    if not errors or not all(problem.file.startswith("journeys/") for problem in errors):
+        return definitions
+    files = ", ".join(sorted({problem.file for problem in errors}))
+    session.note(f"left out, because of errors: {files} (sojourn lint shows them)")
+    return replace(definitions, problems=())
 
 
 def _one(session: Session, definitions: Definitions, journey: Journey, wish: Wish) -> Answer:

@@ -147,3 +147,11 @@ def test_people_of_simple_habits_live_where_the_shop_does_not_fit(tmp_path, sojo
     assert said.code == 0
     assert "40 invented people, rates: " in said.out
     assert "40 entries" in said.out
+
+
+def test_a_broken_journey_does_not_keep_another_from_being_tried(plain, sojourn):
+    (plain / "journeys" / "winback.yaml").write_text("journey: winback\nenter: {event: nothing_like_it}\nstates: {}\n")
+    said = sojourn("simulate", "welcome")
+    assert said.code == 0
+    assert "left out, because of errors: journeys/winback.yaml" in said.err
+    assert sojourn("simulate", "winback").code == 1
