@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from engine.tokens import Tokens, load_secret
+from engine.tokens import Tokens, load_secrets
 
 
 def free_port() -> int:
@@ -132,7 +132,7 @@ def test_a_served_project_sends_and_ends_cleanly_on_sigterm(sojourn, signed_up):
         answer = httpx.get(f"http://127.0.0.1:{port}{click[1]}", headers={"user-agent": "Mozilla/5.0"})
         assert answer.is_redirect
         key = sojourn("log", "--kind", "send", "--json").json["data"]["lines"][0]["key"]
-        token = Tokens([load_secret(signed_up, None)]).view(key)
+        token = Tokens(load_secrets(signed_up, None)).view(key)
         assert "Lena" in httpx.get(f"http://127.0.0.1:{port}/v/{token}").text
         assert (signed_up / "sojourn.db.serving").read_text() == str(serve.pid)
         serve.send_signal(signal.SIGTERM)
