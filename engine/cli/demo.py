@@ -165,10 +165,11 @@ def _next(wish: Wish, played: Played) -> list[str]:
             f"{go} simulate cart_recovery --contact {person} --event cart_abandoned:value=80,items_count=1",
             "and next time",
         ),
-        (f"{go} mailbox", "the mails, as their readers see them"),
+        (f"{go} mailbox", "the mails of the last week"),
         (f"sojourn demo --contacts {ENOUGH} --keep big-demo", "enough people for the outliers (some minutes)"),
     ]
-    return [f"  Open      {_named(played.report)}", *_try(rows)]
+    edit = f"  {'':<9} edit {wish.folder}/journeys/welcome.yaml, then: {go} lint"
+    return [f"  Open      {_named(played.report)}", *_try(rows), edit]
 
 
 def _try(rows: list[tuple[str, str]]) -> list[str]:

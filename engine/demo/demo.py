@@ -91,7 +91,7 @@ def play(wish: Wish, stage: Stage) -> Played:
         crowd.live(wish.end, lambda at: stage.at((at - wish.live_at) / timedelta(days=1)))
         done = crowd.virtual.ticked
         stage.end(f"{wish.days} days, {len(definitions.journeys)} journeys, learning every 6 hours: "
-                  f"{done.sends - ticked.sends:,} messages, {done.holds - ticked.holds:,} held back")  # fmt: skip
+                  f"{done.sends - ticked.sends:,} messages, {done.holds - ticked.holds:,} times held")  # fmt: skip
         stage.begin("mail")
         _save(crowd.virtual.engine.store, wish.folder / STORE)
         stage.end(f"{mail.kept:,} real MIME messages of the last {min(MAIL_DAYS, wish.days)} days in {MAILBOX}/")

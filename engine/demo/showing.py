@@ -52,7 +52,7 @@ def shown(conn: sa.Connection, definitions: Definitions, world: World, since: da
     found = findings(conn, asked)
     small = (SMALL,) if world.people.count < ENOUGH else ()
     notes = (CONSTRUCTED, *small, *found.notes)
-    return Shown(replace(found, notes=notes), conservation(conn), _example(conn, since))
+    return Shown(replace(found, notes=notes), conservation(conn), _example(conn, since, now))
 
 
 SMALL = (
@@ -77,14 +77,16 @@ def _is_outlier(definitions: Definitions, world: World) -> Callable[[str], bool]
     return outlier
 
 
-def _example(conn: sa.Connection, since: datetime) -> Example | None:
-    """Return the latest message that was chosen: by a model if there is one, a push if there is one."""
+def _example(conn: sa.Connection, since: datetime, now: datetime) -> Example | None:
+    """Return the latest message that was chosen: its window over, by a model, a push: if there is one."""
     c, d = decisions.c, deliveries.c
     query = (
         sa.select(c.key, c.contact_id, c.arm)
         .join_from(decisions, deliveries, d.key == c.key)
         .where(c.journey == JOURNEY, c.at >= since, c.group == "learner", d.status == "sent")
-        .order_by(c.policy == "uniform", sa.case((c.arm.like("push/%"), 0), else_=1), c.at.desc(), c.key)
+        .order_by(
+            c.closes_at > now, c.policy == "uniform", sa.case((c.arm.like("push/%"), 0), else_=1), c.at.desc(), c.key
+        )
         .limit(1)
     )
     row = conn.execute(query).one_or_none()

@@ -21,10 +21,9 @@ def test_it_says_that_people_are_invented_before_anything_else(tmp_path, capsys)
 def test_what_it_offers_next_works(tmp_path, capsys):
     folder = tmp_path / "d"
     assert main(["demo", "--keep", str(folder), *SMALL]) == 0
-    offered = [
-        line.split("sojourn ", 1)[1].split() for line in capsys.readouterr().out.splitlines() if "sojourn -C" in line
-    ]
-    assert len(offered) == 4
+    said = capsys.readouterr().out.splitlines()
+    offered = [line.split("sojourn ", 1)[1].split() for line in said if "sojourn -C" in line]
+    assert len(offered) == 5
     for words in offered:
         assert main(words) == 0, words
         capsys.readouterr()
