@@ -29,7 +29,7 @@ SCANNER = {"user-agent": "Mozilla/5.0 (compatible; Barracuda Sentinel)"}
 CLICKS = {
     "Boats and bays": {"sea": 0.70, "hills": 0.12},
     "Huts and hills": {"sea": 0.12, "hills": 0.70},
-    "Two ideas for you": {"sea": 0.35, "hills": 0.35},
+    "Two ideas for you": {"sea": 0.50, "hills": 0.50},
     "The tide is in": {"sea": 0.60, "hills": 0.10},
     "The snow has gone": {"sea": 0.10, "hills": 0.60},
     "Good choice": {"sea": 0.40, "hills": 0.40},
@@ -39,7 +39,7 @@ BEST = {
     "hello.remind": {"sea": "email/remind_sea", "hills": "email/remind_hills"},
 }
 ORDERS, LEAVES, SCANNED, AGAIN = 0.25, 0.04, 0.08, 0.05
-PUSHABLE, GONE = 0.4, 0.08
+PUSHABLE, GONE = 0.5, 0.2
 
 
 @dataclass(frozen=True, slots=True)
