@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -12,7 +13,8 @@ from engine.core.chance import name
 from engine.core.walk import walk
 from engine.store.connect import reading
 from engine.store.intake import NewEvent
-from engine.store.tables import audit, deliveries, enrollments
+from engine.store.tables import audit, decisions, deliveries, enrollments, policies
+from engine.teaching import Teacher
 from journeys import Send
 
 TRIP = """\
@@ -81,3 +83,27 @@ def test_a_message_that_cannot_be_rendered_fails_alone(tmp_path: Path) -> None:
     with reading(made.engine.store) as conn:
         rows = conn.execute(sa.select(deliveries.c.status, deliveries.c.kind)).all()
     assert {tuple(row) for row in rows if row.status != "shadow"} == {("failed", "render")}
+
+
+CHOICE = """\
+journey: trip0
+topic: promo
+enter: {event: started}
+states:
+  s0: {choose: {arms: [email/hello, email/again], reward: {within: 1d, score: {paid: 1}}, explore: {warmup: 0}}}
+"""
+
+
+def test_a_model_that_cannot_be_read_stops_nobody_and_decides_nothing(tmp_path: Path, caplog) -> None:
+    made = world(replace(case(), journeys=(CHOICE,)), tmp_path)
+    start_all(made)
+    assert made.engine.learn().published or made.taught.published
+    with made.engine.store.begin() as conn:
+        conn.execute(sa.update(policies).values(model=b"sojourn model 1\nnot a model"))
+    made.engine.teacher = Teacher(made.engine.definitions.journeys)
+    made.feed([NewEvent("late", "p0", "started", START, {"value": 5})])
+    made.clock.jump(START + timedelta(hours=5))
+    made.act(learn=False)
+    assert "decides with uniform chances" in caplog.text
+    with reading(made.engine.store) as conn:
+        assert set(conn.execute(sa.select(decisions.c.policy)).scalars()) == {"uniform"}
