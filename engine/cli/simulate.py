@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from engine.cli.trying import Wish
     from engine.crowd import Crowd, Trial
+    from engine.report.facts import Asked
     from engine.report.findings import Findings
     from journeys import Journey
     from journeys.project import Definitions
@@ -135,11 +136,12 @@ def _reported(
         world = run_trial(definitions, crowd, trial, lambda at: bar.to((at - trial.start).days))
     asked = Asked(project, journey, trial.start, trial.end, str(trial.seed), planned=trial.people, invented=True,
                   number=trial.seed, running=False)  # fmt: skip
+    asked = _knowing(asked, crowd)
     with reading(world.engine.store) as conn:
         found = findings(conn, asked)
     world.engine.close()
     text = population_text(found).rstrip("\n").split("\n")
-    lines = [*_head(trial, crowd, found.entries), "", *text, *_unripe(journey, found)]
+    lines = [*_head(trial, crowd, found.entries), "", *text, *_unripe(journey, trial, found)]
     if report is not None:
         html = page(found)
         report.write_text(html, encoding="utf-8")
@@ -151,16 +153,52 @@ def _reported(
     return Answer(data, lines)
 
 
-def _unripe(journey: Journey, found: Findings) -> list[str]:
+def _knowing(asked: Asked, crowd: Crowd) -> Asked:
+    """Let the report say what only the invented shop knows: kinds of people, and what is truly best for whom."""
+    from dataclasses import replace
+
+    from engine.crowd import ShopCrowd
+
+    if not isinstance(crowd, ShopCrowd) or asked.point is None or asked.point[1].baseline is None:
+        return asked
+    single = asked.point[1].baseline[0]
+    arms = tuple(arm.id for arm in asked.point[1].arms)
+    world = crowd.world
+    return replace(
+        asked, label=world.people.kind, truth=world.truth,
+        outlier=lambda contact_id: world.truth(contact_id).best_of(arms) != single,
+    )  # fmt: skip
+
+
+def _unripe(journey: Journey, trial: Trial, found: Findings) -> list[str]:
     """Say why nothing can be counted yet."""
     if not found.entries:
         return ["", f"Nobody entered {journey.name} in these days: more people, more days, or another --seed."]
-    if journey.goal is None or any(group.contacts for group in found.groups):
+    if journey.goal is None:
         return []
+    if any(group.contacts for group in found.groups):
+        return _too_few(trial, found)
     from journeys import show_span
 
     within = show_span(journey.goal.within)
     return ["", f"Nobody's goal window ({within}) is over yet, so nothing is counted: add --days."]
+
+
+def _too_few(trial: Trial, found: Findings) -> list[str]:
+    """Say how many people a verdict would need, where it is too early for one."""
+    from engine.report.headline import answers
+    from engine.report.intervals import ENOUGH_CONTACTS, ENOUGH_GOALS
+    from engine.report.wording import about
+
+    early = [answer for answer in answers(found) if answer.verdict.word == "too early" and not answer.part]
+    if not early:
+        return []
+    least = min(min(answer.treated.contacts, answer.control.contacts) for answer in early)
+    goals = min(answer.treated.goals + answer.control.goals for answer in early)
+    times = max(ENOUGH_CONTACTS / max(least, 1), ENOUGH_GOALS / max(goals, 1)) * 1.2
+    needed = about(round(trial.people * max(times, 1.2))).replace(",", "")
+    says = f"Too early: a verdict needs {ENOUGH_CONTACTS} contacts in each group and {ENOUGH_GOALS} goals"
+    return ["", f"{says}: --population {needed}"]
 
 
 def _head(trial: Trial, crowd: Crowd, entries: int) -> Sequence[str]:

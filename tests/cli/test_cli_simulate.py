@@ -128,6 +128,7 @@ def test_a_population_lives_through_the_journey(plain, sojourn):
     assert "invented" in said.out
     assert "learner" in said.out
     assert "wrote out.html" in said.out
+    assert "--population" in said.out  # too early, with so few
     assert (plain / "out.html").read_text("utf-8").startswith("<!doctype html>")
 
 
@@ -155,3 +156,9 @@ def test_a_broken_journey_does_not_keep_another_from_being_tried(plain, sojourn)
     assert said.code == 0
     assert "left out, because of errors: journeys/winback.yaml" in said.err
     assert sojourn("simulate", "winback").code == 1
+
+
+def test_the_invented_shop_tells_who_was_served_what_is_truly_best(plain, sojourn):
+    said = sojourn("simulate", "cart_recovery", "--population", "150", "--days", "8")
+    assert "who got what" in said.out
+    assert "known only in a simulation" in said.out
