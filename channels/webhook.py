@@ -16,6 +16,7 @@ from channels.webpush import retry_at
 
 ANSWER_LIMIT = 64 * 1024
 RESERVED = frozenset({"host", "content-length", "transfer-encoding", "connection"})
+METHOD = ":method"  # of an envelope's headers: the HTTP method, POST unless it says otherwise
 
 
 class WebhookChannel:
@@ -71,10 +72,10 @@ def _exchange(envelope: Envelope) -> tuple[int, bytes, str | None]:
         else http.client.HTTPConnection(host, port, timeout=envelope.timeout)
     )
     headers = {"Content-Type": "application/json", "Idempotency-Key": envelope.key, "User-Agent": "sojourn"}
-    headers |= {name: value for name, value in envelope.headers.items() if name.lower() not in RESERVED}
+    headers |= {name: v for name, v in envelope.headers.items() if name != METHOD and name.lower() not in RESERVED}
     try:
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        connection.request("POST", target, body=envelope.body, headers=headers)
+        connection.request(envelope.headers.get(METHOD, "POST"), target, body=envelope.body, headers=headers)
         answer = connection.getresponse()
         return answer.status, answer.read(ANSWER_LIMIT), answer.headers.get("Retry-After")
     finally:

@@ -13,11 +13,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from channels.channel import Envelope, Receipt
 from channels.errors import TemplateProblem
 from channels.mime import AddressRefused, Letterhead, Mail, letterhead
 from channels.templates import Library, Rendered, Template
+from channels.webhook import METHOD
 from engine.store.delivering import WEBHOOK, Delivery, Draft
 from engine.tokens import Tokens
 from journeys import Journey
@@ -44,7 +46,7 @@ class Letters:
     def envelope(self, delivery: Delivery, now: datetime) -> Made:
         """Return the envelope with what to note about it, or why there can be none."""
         if delivery.channel == WEBHOOK:
-            return _call(delivery)
+            return _call(delivery, self.project.webhooks)
         if delivery.address is None:
             why = "suppressed" if delivery.suppressed else "unreachable"
             return Receipt(delivery.key, "failed", "", why)
@@ -141,9 +143,14 @@ def _own(rendered: Rendered) -> dict[str, str] | None:
     return {str(n): url for n, url in rendered.personal_links.items()} or None
 
 
-def _call(delivery: Delivery) -> Made:
+def _call(delivery: Delivery, webhooks: Mapping[str, Mapping[str, Any]]) -> Made:
+    """Return a call as an envelope, with the headers that sojourn.yaml gives to its host."""
     request = delivery.request
+    url = str(request["url"])
     body = json.dumps(request.get("json") or {}, ensure_ascii=False, default=str).encode()
-    headers = {"method": str(request.get("method") or "POST"), "idempotency-key": delivery.key}
+    host = urlsplit(url).netloc
+    own: Any = next((h.get("headers") for h in webhooks.values() if urlsplit(str(h.get("url"))).netloc == host), {})
+    headers = {str(name): str(value) for name, value in (own or {}).items()}
+    headers[METHOD] = str(request.get("method") or "POST")
     seconds = float(request.get("timeout") or 10.0)
-    return Envelope(delivery.key, str(request["url"]), body, headers=headers, timeout=seconds), None
+    return Envelope(delivery.key, url, body, headers=headers, timeout=seconds), None

@@ -9,6 +9,7 @@ Rules
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import socket
 from collections import Counter
@@ -232,5 +233,14 @@ def _answered(conn: sa.Connection, answers: Sequence[tuple[Delivery, Receipt]], 
 
 
 def _answer(delivery: Delivery, receipt: Receipt, now: datetime) -> intake.NewEvent:
-    data: dict[str, Any] = {"key": delivery.key, "status": receipt.status, "body": receipt.detail}
+    data: dict[str, Any] = {"key": delivery.key, "status": receipt.status, "body": _body(receipt.detail)}
     return intake.NewEvent(f"{delivery.key}:answer", delivery.contact_id, ANSWER, now, data, "webhook")
+
+
+def _body(detail: str) -> Any:
+    """Return what the webhook said after its status code: JSON as values, anything else as text."""
+    _, _, said = detail.partition(" ")
+    try:
+        return json.loads(said)
+    except ValueError:
+        return said

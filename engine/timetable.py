@@ -13,8 +13,11 @@ from engine.errors import ConfigError
 from journeys import parse_span
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+CRON_DAYS = ("sun", *DAYS)  # cron counts from Sunday, and 7 is Sunday again; the library counts from Monday
+WORDS = {"weekdays": ",".join(DAYS[:5]), "weekends": ",".join(DAYS[5:])}
 _DAILY = re.compile(r"^daily (\d\d):(\d\d)$")
-_WEEKLY = re.compile(r"^(mon|tue|wed|thu|fri|sat|sun) (\d\d):(\d\d)$")
+_WEEKLY = re.compile(r"^((?:mon|tue|wed|thu|fri|sat|sun)(?:,(?:mon|tue|wed|thu|fri|sat|sun))*) (\d\d):(\d\d)$")
+_NUMBER = re.compile(r"(?<!/)\b[0-7]\b")
 _MONTHLY = re.compile(r"^(\d{1,2})(?:st|nd|rd|th) (\d\d):(\d\d)$")
 _CRON = re.compile(r'^cron "?([^"]+)"?$')
 
@@ -34,7 +37,9 @@ def next_at(text: str, after: datetime, zone: tzinfo) -> datetime:
 def _cron(text: str, after: datetime, zone: tzinfo) -> datetime:
     from apscheduler.triggers.cron import CronTrigger  # noqa: PLC0415 - only cron lines need it
 
-    found = CronTrigger.from_crontab(text, timezone=zone).get_next_fire_time(None, after + timedelta(microseconds=1))
+    *fields, weekdays = text.split()
+    line = " ".join((*fields, _NUMBER.sub(lambda number: CRON_DAYS[int(number[0])], weekdays)))
+    found = CronTrigger.from_crontab(line, timezone=zone).get_next_fire_time(None, after + timedelta(microseconds=1))
     if found is None:
         raise ConfigError(f'the schedule cron "{text}" never comes')
     at: datetime = found.astimezone(UTC)
@@ -55,7 +60,8 @@ def _on(text: str, day: date) -> time | None:
     """Return the time of day at which `text` comes on `day`, None when it does not."""
     if (daily := _DAILY.match(text)) is not None:
         return time(int(daily[1]), int(daily[2]))
-    if (weekly := _WEEKLY.match(text)) is not None and DAYS[day.weekday()] == weekly[1]:
+    word, _, rest = text.partition(" ")
+    if (weekly := _WEEKLY.match(f"{WORDS.get(word, word)} {rest}")) and DAYS[day.weekday()] in weekly[1].split(","):
         return time(int(weekly[2]), int(weekly[3]))
     if (monthly := _MONTHLY.match(text)) is not None and day.day == int(monthly[1]):
         return time(int(monthly[2]), int(monthly[3]))

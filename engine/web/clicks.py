@@ -21,6 +21,7 @@ from engine.store.answering import CLICKED, MACHINE, take_back
 from engine.store.connect import reading, writing
 from engine.store.intake import NewEvent
 from engine.store.links import Link, link_target
+from engine.store.recovering import resolve_unknown
 from engine.web import pages
 from engine.web.doors import Doors
 from engine.web.limits import Strikes
@@ -79,6 +80,13 @@ class Clicks:
         await self._recorder.record([_event(link, number, now, rule)])
         if earlier:
             await run_in_threadpool(self._take_back, earlier)
+        if link.status == "unknown":
+            await run_in_threadpool(self._settle, link.key)
+
+    def _settle(self, key: str) -> None:
+        """A message in doubt has arrived: somebody, or some machine, followed its link."""
+        with writing(self._doors.store) as conn:
+            resolve_unknown(conn, [key])
 
     def _take_back(self, ids: list[str]) -> None:
         with writing(self._doors.store) as conn:

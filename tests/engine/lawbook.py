@@ -116,6 +116,7 @@ def cases(draw: Any) -> Case:
     return Case(settings, journeys, events, people, tuple(draw(st.lists(st.floats(0, 200), max_size=6))))
 
 
+HOOKS: dict[str, dict[str, Any]] = {}
 _PROJECTS: dict[str, Definitions] = {}
 
 
@@ -138,6 +139,8 @@ def definitions(case: Case, folder: Path) -> Definitions:
         (root / "data.yaml").write_text(DATA)
         found = _PROJECTS[text] = load(root, {})
     assert found.project is not None, found.problems
+    if HOOKS:
+        found = replace(found, project=replace(found.project, webhooks=HOOKS))
     loaded = [load_journey(each, f"{n}.yaml", found.project) for n, each in enumerate(case.journeys)]
     harmless = {"P601", "F401", "F404"}  # quiet windows and unreachable states are legal to walk
     errors = [p for _, problems in loaded for p in problems if p.severity == "error" and p.code not in harmless]
