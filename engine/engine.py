@@ -57,6 +57,7 @@ class Ticked:
     skips: int = 0
     left: int = 0
     parked: int = 0
+    emitted: int = 0  # events of journeys, which ring at once
 
     def __add__(self, other: Ticked) -> Ticked:
         names = self.__slots__
@@ -110,7 +111,10 @@ class Engine:
             broken |= self._committed(conn, walks, now)
             for contact_id, reason in broken.items():
                 stepping.park(conn, contact_id, reason, now)
-        return counted(walks, len(broken))
+        ticked = counted(walks, len(broken))
+        if ticked.decisions:
+            self.teacher.drew()
+        return ticked
 
     def moment(self, now: datetime, conn: sa.Connection) -> Moment:
         """Return what holds for this tick."""
@@ -171,15 +175,9 @@ class Engine:
     def drain(self) -> Ticked:
         """Tick until nothing is due at this instant."""
         total = ticked = self.tick()
-        while ticked.due and self._due_still():
+        while ticked.emitted or ticked.due >= self.limits.contacts:  # a walk ends only when nothing more is due
             total = total + (ticked := self.tick())
         return total
-
-    def _due_still(self) -> bool:
-        """Return whether an alarm rings at this instant: one statement instead of a whole tick that finds nothing."""
-        with reading(self.store) as conn:
-            alarm = stepping.next_alarm(conn)
-        return alarm is not None and alarm <= self.clock.now()
 
     def record(self, events: Sequence[intake.NewEvent]) -> intake.Recorded:
         """Take in events and ring their contacts' alarms."""
@@ -209,4 +207,5 @@ def counted(walks: Sequence[Walked], parked: int) -> Ticked:
         skips=sum(refusal.until is None for refusal in refusals),
         left=sum(step.enrollment.status == "left" for step in steps),
         parked=parked,
+        emitted=sum(len(step.emitted) for step in steps),
     )

@@ -86,6 +86,7 @@ class Teacher:
     _points: dict[str, Choose] = field(default_factory=dict)
     _names: tuple[str, ...] = ()
     _looked: bool = False
+    _counted: dict[str, int] | None = None  # warm-up counts, until somebody draws
     _ahead: dict[str, dict[str, Choices]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -136,13 +137,19 @@ class Teacher:
             for point, choose in self._points.items()
             if point not in self._warm and choose.explore.policy in KINDS
         }
-        counts = learning.counts(conn, {point: limit for point, limit in limits.items() if limit})
+        if self._counted is None or not self.alone:
+            self._counted = learning.counts(conn, {point: limit for point, limit in limits.items() if limit})
+        counts = self._counted
         for point, limit in limits.items():
             if counts.get(point, 0) >= limit:
                 self._warm.add(point)
         return {point: choose.explore.warmup for point, choose in self._points.items() if point in self._warm} | {
             point: count for point, count in counts.items() if point not in self._warm
         }
+
+    def drew(self) -> None:
+        """Count the warm-up again before the next decision."""
+        self._counted = None
 
     def laid(self, snapshots: Sequence[Snapshot], moment: Moment) -> list[Snapshot]:
         """Return the snapshots with features, and scores where a model serves, for every choice they may reach."""
