@@ -66,6 +66,10 @@ COMMANDS = (
         "engine.cli.serve:serve", ("sojourn serve", "sojourn serve --bind 127.0.0.1:9000 --every 2s"),
     ),
     Command(
+        "run", "enter", "JOURNEY --contact ID [...]", "start people in a journey by hand", "engine.cli.enter:enter",
+        ("sojourn enter vip --contact c_1042", "sojourn enter vip --contact a@x.test --contact b@x.test"),
+    ),
+    Command(
         "look", "stats", "[JOURNEY[.STATE]] [--since 30d]", "does messaging pay, and which message for whom",
         "engine.cli.stats:stats", ("sojourn stats", "sojourn stats cart_recovery --since 30d"),
     ),
