@@ -172,8 +172,8 @@ def load(f: Findings) -> Figure | None:
     return _figure(
         "load",
         title=f"{percent(busy)} of the person-weeks had three messages or more",
-        note=f"messages handed over per person in a calendar week; n = {count(weeks)} person-weeks, zero included",
-        how="Everyone with consent counts for every week; messages of all journeys together.",
+        note=f"messages of any journey per person in seven days, counted from the first; n = {count(weeks)} person-weeks, zero included",
+        how="Everybody who entered counts for every week; messages of all journeys together.",
         draw=lambda c: histogram(c, f.pressure),
     )
 
@@ -206,7 +206,7 @@ def doses(f: Findings) -> Figure | None:
         "doses",
         title="Who leaves, by how much they had heard before",
         note="unsubscribes and complaints per message, percent; people differ, so this is no proof of cause",
-        how="Unsubscribes and complaints within 48 hours of a message / messages; Wilson interval, 95 %.",
+        how="Messages by which somebody unsubscribed or complained / messages; Wilson interval, 95 %.",
         draw=lambda c: interval_bars(c, rows),
     )
 

@@ -130,12 +130,12 @@ def tiles(f: Findings) -> tuple[tuple[str, str], ...]:
     sent, weeks = sum(r.sent for r in f.messages), sum(f.pressure)
     held = sum(r.hits for r in f.reasons)
     found = [
-        ("messages sent", count(sent) if sent else ""),
-        ("people messaged", count(f.messaged) if f.messaged else ""),
+        ("messages of this journey", count(sent) if sent else ""),
+        ("people who got any message", count(f.messaged) if f.messaged else ""),
     ]
     if weeks:
         heard = sum(n * people for n, people in enumerate(f.pressure))
-        found.append(("messages per person and week", f"{heard / weeks:.2f}"))
+        found.append(("messages per person and week, all journeys", f"{heard / weeks:.2f}"))
     if f.messaged:
         found.append(("of them unsubscribed", percent(f.unsubscribed / f.messaged, 2)))
         found.append(("complained", percent(f.complained / f.messaged, 2)))

@@ -20,6 +20,7 @@ from engine.store.rows import counted
 from engine.store.tables import decisions, deliveries, enrollments, events, moves, refusals
 
 ANSWERS_COUNT = timedelta(days=7)
+BOUNCES_COUNT = timedelta(hours=72)
 FEEDBACK = ("clicked", "machine_click", "opened", "unsubscribed", "complained", "bounced", "replied")
 
 n = enrollments.c
@@ -162,9 +163,10 @@ def _messages(conn: sa.Connection, journey: str, period: Period) -> tuple[Messag
 
 
 def _heard(conn: sa.Connection, mine: Sequence[sa.ColumnElement[bool]]) -> dict[tuple[str, str], tuple[int, int]]:
-    """Return by (message, event name) the people who did it within a week of the message, and how often."""
-    week = ANSWERS_COUNT // timedelta(microseconds=1)
-    soon = sa.type_coerce(e.at, sa.BigInteger) <= sa.type_coerce(d.sent_at, sa.BigInteger) + week
+    """Return by (message, event name) the people who did it soon enough after the message, and how often."""
+    micro = timedelta(microseconds=1)
+    within = sa.case((e.name == "bounced", BOUNCES_COUNT // micro), else_=ANSWERS_COUNT // micro)
+    soon = sa.type_coerce(e.at, sa.BigInteger) <= sa.type_coerce(d.sent_at, sa.BigInteger) + within
     query = (
         sa.select(d.message, e.name, sa.func.count(e.contact_id.distinct()), sa.func.count())
         .join_from(deliveries, events, e.contact_id == d.contact_id)
