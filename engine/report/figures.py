@@ -172,8 +172,8 @@ def load(f: Findings) -> Figure | None:
     return _figure(
         "load",
         title=f"{percent(busy)} of the person-weeks had three messages or more",
-        note=f"messages of any journey per person in seven days, counted from the first; n = {count(weeks)} person-weeks, zero included",
-        how="Everybody who entered counts for every week; messages of all journeys together.",
+        note=f"messages per person in seven days; n = {count(weeks)} person-weeks, zero included",
+        how="Everybody who entered counts for every seven days from the first on; messages of all journeys together.",
         draw=lambda c: histogram(c, f.pressure),
     )
 
