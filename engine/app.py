@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -28,6 +30,9 @@ from engine.teaching import Teacher
 from engine.tokens import Tokens, load_secrets
 from journeys.load import find_root, load
 from journeys.project import Definitions, Project
+
+YOUNG = 50_000
+"""Values that may be new before the garbage collector looks at them: about what 1,000 contacts on their way are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,7 @@ def build(definitions: Definitions, options: Options | None = None) -> Engine:
     )
     check_schema(store)
     deploy(store, definitions, options.clock.now())
+    settle()
     zone = ZoneInfo(project.timezone)
     secrets = load_secrets(project.root, project.secret)
     letters = Letters(project, definitions.journeys, Library(project.messages), Tokens(secrets))
@@ -84,6 +90,18 @@ def build(definitions: Definitions, options: Options | None = None) -> Engine:
         zone=zone,
         limits=options.limits,
     )
+
+
+@cache
+def settle() -> None:
+    """Tell the garbage collector, once, that what is loaded stays.
+
+    Our values hold no cycles and go when nobody names them any more; looking through all of them again and again
+    took a tenth of the time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG, 10, 10)
 
 
 def open_channels(project: Project) -> dict[str, Channel]:
