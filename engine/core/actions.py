@@ -9,7 +9,7 @@ from typing import Any, cast
 from engine.core.chance import draw
 from engine.core.choice import decide, eligible
 from engine.core.gate import Ask, objection
-from engine.core.look import Look, effective, literal
+from engine.core.look import Look, effective, literal, literals
 from engine.core.model import Decision, Event, Hold, Refusal, Refuse, Send, Step, Webhook
 from engine.core.move import Leaving, go
 from journeys import NOTHING, Arm, Branch, Call, Choose, Emit, Leave, Set, Split, show_span
@@ -34,10 +34,10 @@ def _time(look: Look) -> datetime:
     return look.enrollment.due_at or look.moment.now
 
 
-def _on(look: Look, why: str, step: Step) -> Step:
-    """Leave for `then`, adding the move to what the action did."""
+def _on(look: Look, why: str, **did: Any) -> Step:
+    """Leave for `then`; `did` are the fields of the step that say what the action did."""
     moved, move = go(look, Leaving(look.state.then, _time(look), why))
-    return replace(step, enrollment=moved, moves=(move,))
+    return Step(moved, (move,), **did)
 
 
 def send(look: Look) -> Step:
@@ -45,8 +45,7 @@ def send(look: Look) -> Step:
     against = objection(Ask(look, action.message, action.channel, action.ignore_quiet_hours))
     if against is not None:
         return _objected(look, against)
-    intent = _intent(look, action)
-    return _on(look, action.message, Step(look.enrollment, sends=(intent,)))
+    return _on(look, action.message, sends=(_intent(look, action),))
 
 
 def _objected(look: Look, against: Refusal) -> Step:
@@ -56,7 +55,7 @@ def _objected(look: Look, against: Refusal) -> Step:
         return _capped_out(look, (replace(against, until=None),))
     if against.until is not None:
         return hold(look, Hold(against.until, (against,)))
-    return _on(look, f"skip: {against.rule}", Step(look.enrollment, refusals=(against,)))
+    return _on(look, f"skip: {against.rule}", refusals=(against,))
 
 
 def hold(look: Look, verdict: Hold) -> Step:
@@ -74,8 +73,6 @@ def _capped_out(look: Look, refusals: tuple[Refusal, ...]) -> Step:
 
 def _intent(look: Look, action: SendAction | Arm) -> Send:
     enrollment, journey = look.enrollment, look.journey
-    scope = look.scope()
-    values = {**look.state.vars, **action.vars}
     plain = action if isinstance(action, SendAction) else None
     return Send(
         key=enrollment.key,
@@ -88,7 +85,7 @@ def _intent(look: Look, action: SendAction | Arm) -> Send:
         counted=not journey.transactional or journey.limits.count_transactional,
         sender=plain.sender if plain else None,
         reply_to=plain.reply_to if plain else None,
-        vars={name: literal(value, scope) for name, value in values.items()},
+        vars=literals({**look.state.vars, **action.vars}, look),
         track=plain.track if plain else True,
         decided=plain is None,
     )
@@ -103,7 +100,7 @@ def choose(look: Look) -> Step:
         if look.state.when_capped == "exit" and any(r.rule == "capped" for r in verdict.refusals):
             return _capped_out(look, verdict.refusals)
         rule = next((r.rule for r in verdict.refusals if r.rule != "condition"), "condition")
-        return _on(look, f"skip: {rule}", Step(look.enrollment, refusals=verdict.refusals))
+        return _on(look, f"skip: {rule}", refusals=verdict.refusals)
     return _drawn(look, action, (decide(action, look, verdict), verdict.refusals))
 
 
@@ -111,7 +108,7 @@ def _drawn(look: Look, action: Choose, drawn: tuple[Decision, tuple[Refusal, ...
     decision, refusals = drawn
     arm = next(a for a in action.arms if a.id == decision.arm)
     sends = () if arm.id == NOTHING else (_intent(look, arm),)
-    return _on(look, arm.id, Step(look.enrollment, sends=sends, decisions=(decision,), refusals=refusals))
+    return _on(look, arm.id, sends=sends, decisions=(decision,), refusals=refusals)
 
 
 def split(look: Look) -> Step:
@@ -144,30 +141,27 @@ def write(look: Look) -> Step:
     own = {name: value for where, name, value in written if where == "journey"}
     changes = {name: value for where, name, value in written if where == "contact"}
     look = look.at(replace(look.enrollment, values={**look.enrollment.values, **own}))
-    return _on(look, "set", Step(look.enrollment, changes=changes))
+    return _on(look, "set", changes=changes)
 
 
 def emit(look: Look) -> Step:
     action = cast("Emit", look.state.action)
-    scope = look.scope()
-    data = {name: literal(value, scope) for name, value in action.props.items()}
+    data = literals(action.props, look)
     at = effective(_time(look), look.moment.now)
     event = Event(f"{look.enrollment.key}:emit", action.event, at, data)
-    return _on(look, f"emit {action.event}", Step(look.enrollment, emitted=(event,)))
+    return _on(look, f"emit {action.event}", emitted=(event,))
 
 
 def call(look: Look) -> Step:
     action = cast("Call", look.state.action)
-    scope = look.scope()
-    body: dict[str, Any] = {name: literal(value, scope) for name, value in action.json.items()}
+    body = literals(action.json, look)
     ask = Webhook(look.enrollment.key, action.url, action.method, body, action.timeout, action.retries, action.save_as)
-    shown = Step(look.enrollment, calls=() if look.enrollment.group != "learner" else (ask,))
-    if action.save_as is None or not shown.calls:
-        return _on(look, "call", shown)
+    calls = () if look.enrollment.group != "learner" else (ask,)
+    if action.save_as is None or not calls:
+        return _on(look, "call", calls=calls)
     began = effective(_time(look), look.moment.now)
-    return replace(
-        shown, enrollment=replace(look.enrollment, phase="waiting", held_since=began, due_at=began + PATIENCE)
-    )
+    waiting = replace(look.enrollment, phase="waiting", held_since=began, due_at=began + PATIENCE)
+    return Step(waiting, calls=calls)
 
 
 def answer(look: Look) -> Event | None:

@@ -35,9 +35,8 @@ def eligible(choose: Choose, look: Look) -> Verdict:
     """Return the arms that may leave now, or until when all must wait, or why none ever may."""
     free: list[str] = []
     against: list[Refusal] = []
-    scope = look.scope()
     for arm in choose.arms:
-        found = _against(arm, look) if arm.guard is None or arm.guard.holds(scope) else _condition(arm)
+        found = _against(arm, look) if arm.guard is None or arm.guard.holds(look.scope()) else _condition(arm)
         if found is None:
             free.append(arm.id)
         else:

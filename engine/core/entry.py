@@ -7,7 +7,7 @@ from dataclasses import replace
 from engine.core.chance import draw, name
 from engine.core.look import Look, effective
 from engine.core.model import Enrollment, Event, Group, Move, Step
-from engine.core.move import Leaving, leave, wake
+from engine.core.move import Leaving, awake, leave
 from journeys import Journey
 
 PARALLEL = 5
@@ -82,15 +82,16 @@ def _restarted(look: Look) -> Step:
 
 
 def _started(look: Look, event: Event) -> Step:
-    journey, door = look.journey, look.enrollment
+    journey, at = look.journey, effective(event.at, look.moment.now)
+    queued = bool(journey.enter.limit)
     first = replace(
-        door,
-        state_at=effective(event.at, look.moment.now),
+        look.enrollment,
+        state_at=at,
+        due_at=None if queued else at,
         steps=1,
         visits={journey.start: 1} if journey.start in journey.cyclic else {},
         cause=event.id,
-        status="queued" if journey.enter.limit else "active",
+        status="queued" if queued else "active",
     )
-    due = None if journey.enter.limit else wake(look.at(first))
-    first = replace(first, due_at=due)
+    first = first if queued else awake(look, first)
     return Step(first, (Move("enter", journey.start, f"on {event.name}", first.state_at, 1),), started=True)

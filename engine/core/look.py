@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -67,7 +67,7 @@ class Look:
         return draw(self.moment.seed, self.enrollment.key, what)
 
     def at(self, enrollment: Enrollment) -> Look:
-        return replace(self, enrollment=enrollment)
+        return Look(self.journey, enrollment, self.snapshot, self.moment, self.history, self.fresh)
 
 
 def zone_for(contact: Contact, journey: Journey, moment: Moment) -> tzinfo:
@@ -85,3 +85,11 @@ def effective(at: datetime, now: datetime) -> datetime:
 def literal(value: Any, scope: Scope) -> Any:
     """Return a written value as it is, or what its expression says."""
     return value.value(scope) if isinstance(value, Expression) else value
+
+
+def literals(values: Mapping[str, Any], look: Look) -> dict[str, Any]:
+    """Return written values by name, as `literal` does."""
+    if not values:
+        return {}
+    scope = look.scope()
+    return {name: literal(value, scope) for name, value in values.items()}

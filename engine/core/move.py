@@ -35,14 +35,14 @@ def go(look: Look, way: Leaving) -> tuple[Enrollment, Move]:
         old,
         state=way.target,
         state_at=at,
+        due_at=at,
         steps=old.steps + 1,
         visits=visits,
         phase="ready",
         held_since=None,
         cause=way.cause or (old.cause if at == old.state_at else ""),
     )
-    moved = replace(moved, due_at=wake(look.at(moved)))
-    return moved, Move(old.state, way.target, way.why, at, moved.steps)
+    return awake(look, moved), Move(old.state, way.target, way.why, at, moved.steps)
 
 
 def leave(look: Look, way: Leaving) -> tuple[Enrollment, Move]:
@@ -58,6 +58,12 @@ def _visits(look: Look, target: str) -> dict[str, int]:
     if target in look.journey.cyclic:
         visits[target] = visits.get(target, 0) + 1
     return visits
+
+
+def awake(look: Look, entered: Enrollment) -> Enrollment:
+    """Return the enrollment with the instant at which the state that it has just entered acts."""
+    due = wake(look.at(entered))
+    return entered if due == entered.due_at else replace(entered, due_at=due)
 
 
 def wake(look: Look) -> datetime:

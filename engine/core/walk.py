@@ -73,9 +73,12 @@ Seen = tuple[Snapshot, Moment, Mapping[str, tuple[Event, ...]], tuple[Event, ...
 
 def _next(journeys: Journeys, seen: Seen, doors: list[tuple[Journey, Event]]) -> Turn | None:
     """Return the turn that comes first among all that are due."""
-    turns = [*_runs(journeys, seen), *(_door(journey, event, seen) for journey, event in doors)]
     now = seen[1].now
-    return min((turn for turn in turns if turn.at <= now), key=lambda turn: turn.order, default=None)
+    turns = [turn for turn in _runs(journeys, seen) if turn.at <= now]
+    turns += [turn for journey, event in doors if (turn := _door(journey, event, seen)).at <= now]
+    if len(turns) < 2:  # the usual case: nothing to compare
+        return turns[0] if turns else None
+    return min(turns, key=lambda turn: turn.order)
 
 
 def _runs(journeys: Journeys, seen: Seen) -> Iterator[Turn]:
@@ -104,13 +107,10 @@ def after(snapshot: Snapshot, taken: Step, look: Look) -> Snapshot:
     if enrollment.status == "left" and enrollment.left_at is not None:
         runs, _ = ended.get(enrollment.journey, (0, None))
         ended = {**ended, enrollment.journey: (runs + 1, enrollment.left_at)}
-    return replace(
-        snapshot,
-        contact=contact,
-        enrollments=_replaced(snapshot.enrollments, enrollment),
-        recent=(*snapshot.recent, *sent),
-        ended=ended,
-    )
+    return Snapshot(
+        contact, _replaced(snapshot.enrollments, enrollment), snapshot.events, (*snapshot.recent, *sent),
+        snapshot.scores, snapshot.features, snapshot.kept, ended,
+    )  # fmt: skip
 
 
 def past(send: Send, look: Look) -> Past:
