@@ -15,6 +15,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 
 LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
@@ -43,8 +44,9 @@ class AddressRefused(ValueError):
     """A mailbox that cannot be written to; says why."""
 
 
+@lru_cache(maxsize=2048)
 def address(text: str) -> str:
-    """Check a mailbox and give it with its domain in ASCII."""
+    """Check a mailbox and give it with its domain in ASCII; each is asked for when it is written and when it goes."""
     local, at, domain = text.strip().rpartition("@")
     if not at or not local or not domain:
         raise AddressRefused(f"{_shown(text)} is not an e-mail address")

@@ -57,12 +57,13 @@ class Program:
         except (SyntaxError, RecursionError, MemoryError):
             raise TemplateProblem(file, 1, "its tags are nested too deeply") from None
 
-    def run(self, variables: Mapping[str, Any]) -> str:
-        """Render for one person; nothing grows past OUTPUT_LIMIT."""
+    def run(self, variables: dict[str, Any]) -> str:
+        """Render for one person; nothing grows past OUTPUT_LIMIT. What the template sets does not reach `variables`."""
         pieces: list[str] = []
         left = OUTPUT_LIMIT
+        context = self.compiled.new_context(variables, shared=True)
         try:
-            for piece in self.compiled.root_render_func(self.compiled.new_context(dict(variables))):
+            for piece in self.compiled.root_render_func(context):
                 pieces.append(piece)
                 left -= len(piece)
                 if left < 0:

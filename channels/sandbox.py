@@ -81,7 +81,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """Look a name up: in data first, then among the few listed attributes of its kind."""
-        if isinstance(obj, Mapping):
+        if isinstance(obj, (dict, Mapping)):  # a dict is told at once, any other mapping after a search
             if attribute in obj:
                 return obj[attribute]
             return getattr(obj, attribute) if attribute in MAPPING_METHODS else self.undefined(obj=obj, name=attribute)

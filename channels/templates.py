@@ -29,7 +29,7 @@ FILE_LIMIT = 256 * 1024
 PERSONAL_PAGES = re.compile(r"\b(?:unsubscribe_url|preferences_url|view_url)\b")
 TEXT_URL = re.compile(rf"https?://(?:{OPEN}\d+{CLOSE}|[^\s<>\"{OPEN}{CLOSE}])+")
 VARIANT = re.compile(r"\A(?P<name>[^.]+)(?:\.(?P<locale>[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]+)*))?\.(?P<kind>\w+)\Z")
-BLANK_LINES = re.compile(r"[ \t]*\n(?:[ \t]*\n){2,}")
+BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")
 PUSH_FIELDS = ("title", "body", "link", "image", "ttl")
 SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 HTML = Sandbox(autoescape=True)

@@ -185,6 +185,12 @@ def test_a_missing_value_prints_as_nothing_and_an_undeclared_name_raises(tmp_pat
     assert found.says == 'there is no "first_nam" here; did you mean "first_name"?'
 
 
+def test_what_the_subject_sets_stays_in_the_subject(tmp_path: Path) -> None:
+    subject = "<!-- subject: \"{% set word = 'here' %}{{ word }}\" -->\n"
+    assert template(tmp_path, m__html=f"{subject}<p>x</p>").render(VARIABLES, link).subject == "here"
+    assert problem(tmp_path, m__html=f"{subject}<p>{{{{ word }}}}</p>").says == '"word" is not known'
+
+
 def test_an_attribute_named_like_a_method_is_the_attribute(tmp_path: Path) -> None:
     assert "[7]" in rendered(tmp_path, "<p>[{{ entry.items }}]</p>", entry={"items": 7}).html
 
