@@ -77,41 +77,44 @@ def commit(
 
 
 def _sent(conn: sa.Connection, receipts: Sequence[Receipt], owner: str, now: datetime) -> int:
-    """Write those that were accepted, the many, all at once; open the reward windows of those that are ours."""
+    """Write those that were accepted, the many, all at once; open the reward windows of those that were decided."""
     said = json.dumps([(r.key, r.detail, r.provider_id) for r in receipts])
-    written = conn.execute(accept(conn.dialect.name), {"said": said, "mine": owner, "moment": now}).rowcount
-    keys = json.dumps([r.key for r in receipts])
-    conn.execute(opening(conn.dialect.name), {"keys": keys, "mine": owner, "moment": now})
-    return written
+    written = conn.execute(accept(conn.dialect.name), {"said": said, "mine": owner, "moment": now}).all()
+    decided = [key for key, is_decided in written if is_decided]
+    if decided:
+        conn.execute(opening(conn.dialect.name), {"keys": json.dumps(decided), "moment": now})
+    return len(written)
 
 
 @lru_cache
 def accept(dialect: str) -> sa.Update:
-    """Return the statement that writes accepted messages; made once, for it runs with every group of messages."""
+    """Return the statement that writes accepted messages and says which were decided.
+
+    It runs with every group of messages: it is made once, and has no IN, whose text is made at every execution.
+    """
     said = listed(dialect, "said", ("key", "detail", "provider_id"))
     at = sa.bindparam("moment", type_=d.sent_at.type)
     same = {"status": "sent", "kind": "", "next_at": None, "lease_until": None, "sent_at": at, "ended_at": at}
     own = {"detail": said.c.detail, "provider_id": sa.func.nullif(said.c.provider_id, "")}
-    held = (d.owner == sa.bindparam("mine"), d.status.in_(("claimed", "sending", "unknown")))
-    return sa.update(deliveries).where(d.key == said.c.key, *held).values(same | own)
+    held = sa.or_(*(d.status == status for status in ("claimed", "sending", "unknown")))
+    mine = (d.key == said.c.key, d.owner == sa.bindparam("mine"), held)
+    return sa.update(deliveries).where(*mine).values(same | own).returning(d.key, d.decided)
 
 
 @lru_cache
 def opening(dialect: str) -> sa.Update:
-    """Return the statement that opens the windows of decisions whose message `mine` has just handed over at `at`."""
+    """Return the statement that opens the windows of decisions whose message has just been handed over.
+
+    "pending" is said by what it is not: a planner would rather look at all that are pending than at a few keys.
+    """
     c = decisions.c
     at = sa.bindparam("moment", type_=d.sent_at.type)
-    listed_keys = listed(dialect, "keys", ("key",), plain=True)
-    ours = (
-        sa.select(d.key)
-        .join_from(listed_keys, deliveries, d.key == listed_keys.c.key)
-        .where(d.owner == sa.bindparam("mine"), d.status == "sent", d.decided)
-    )
+    keys = listed(dialect, "keys", ("key",), plain=True)
     span = sa.type_coerce(c.closes_at, sa.BigInteger) - sa.type_coerce(c.starts_at, sa.BigInteger)
     until = sa.type_coerce(at, sa.BigInteger) + span
     return (
         sa.update(decisions)
-        .where(c.key.in_(ours), c.status == "pending")
+        .where(c.key == keys.c.key, *(c.status != other for other in ("open", "closed", "void")))
         .values(status="open", touched=True, starts_at=at, closes_at=until)
     )
 
@@ -191,8 +194,8 @@ def void(conn: sa.Connection, keys: Iterable[str]) -> None:
     keys = list(keys)
     if keys:
         c = decisions.c
-        open_ones = sa.and_(one_of(c.key, keys), c.status.in_(("pending", "open")))
-        conn.execute(sa.update(decisions).where(open_ones).values(status="void", touched=True))
+        standing = (c.status != "closed", c.status != "void")
+        conn.execute(sa.update(decisions).where(one_of(c.key, keys), *standing).values(status="void", touched=True))
 
 
 def _take_out(conn: sa.Connection, failed: Sequence[_After], now: datetime, terms: Terms) -> None:

@@ -484,3 +484,15 @@ def test_the_head_of_a_long_queue_is_found_by_index(conn):
     plan = " ".join(line[3] for line in conn.exec_driver_sql("EXPLAIN QUERY PLAN " + question, values))
     assert plan.count("deliveries_due (channel=? AND transactional=? AND next_at<?)") == 4
     assert "TEMP B-TREE" not in plan
+
+
+@pytest.mark.parametrize("status", ["sent", "failed"])
+def test_what_follows_for_a_decision_is_found_by_its_key_however_many_are_pending(conn, status):
+    going(conn, "k")
+    with counting(conn) as seen:
+        delivering.commit(conn, [Receipt("k", status)], LEASE.owner, NOON, TERMS)
+    (question,) = [s for s in seen if s.startswith("UPDATE decisions")]
+    plan = " ".join(
+        line[3] for line in conn.exec_driver_sql("EXPLAIN QUERY PLAN " + question, ("",) * question.count("?"))
+    )
+    assert "decisions USING INDEX sqlite_autoindex_decisions_1 (key=?)" in plan
