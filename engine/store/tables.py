@@ -248,6 +248,11 @@ sa.Index(
     "deliveries_leased", deliveries.c.lease_until,
     sqlite_where=deliveries.c.lease_until.is_not(None), postgresql_where=deliveries.c.lease_until.is_not(None),
 )  # fmt: skip
+sa.Index(
+    "deliveries_expiring", deliveries.c.expires_at,
+    sqlite_where=sa.and_(deliveries.c.next_at.is_not(None), deliveries.c.expires_at.is_not(None)),
+    postgresql_where=sa.and_(deliveries.c.next_at.is_not(None), deliveries.c.expires_at.is_not(None)),
+)  # fmt: skip
 sa.Index("deliveries_by_message", deliveries.c.message, deliveries.c.sent_at)
 
 templates = sa.Table(

@@ -496,3 +496,12 @@ def test_what_follows_for_a_decision_is_found_by_its_key_however_many_are_pendin
         line[3] for line in conn.exec_driver_sql("EXPLAIN QUERY PLAN " + question, ("",) * question.count("?"))
     )
     assert "decisions USING INDEX sqlite_autoindex_decisions_1 (key=?)" in plan
+
+
+def test_what_comes_too_late_is_found_by_index_however_long_the_queue(conn):
+    with counting(conn) as seen:
+        delivering.expire(conn, NOON)
+    plan = " ".join(
+        line[3] for line in conn.exec_driver_sql("EXPLAIN QUERY PLAN " + seen[0], (0, 0, "queued", "deferred"))
+    )
+    assert "deliveries_expiring (expires_at<?)" in plan
