@@ -41,7 +41,7 @@ COMMANDS = (
     ),
     Command(
         "start", "demo", "[--contacts N] [--keep DIR]", "a made-up shop through the real engine, and its report",
-        "engine.cli.demo:demo", ("sojourn demo", "sojourn demo --contacts 20000 --keep big-demo", "sojourn demo --seed 8"),
+        "engine.cli.demo:demo", ("sojourn demo", "sojourn demo --contacts 20000 --keep big", "sojourn demo --seed 8"),
     ),
     Command(
         "write", "lint", "[PATHS]", "check every file: what is wrong, where, and the way out", "engine.cli.lint:lint",

@@ -113,8 +113,11 @@ def _heard(session: Session) -> Heard:
     from engine.serve import Heard
 
     def ticked(done: Ticked, seconds: float) -> None:
-        said = [("due", done.due), ("entered", done.started), ("decisions", done.decisions), ("queued", done.sends),
-                ("held out", done.shadows), ("waits", done.holds), ("skips", done.skips), ("left", done.left), ("errors", done.parked)]  # fmt: skip
+        said = [
+            ("due", done.due), ("entered", done.started), ("decisions", done.decisions), ("queued", done.sends),
+            ("held out", done.shadows), ("waits", done.holds), ("skips", done.skips), ("left", done.left),
+            ("errors", done.parked),
+        ]  # fmt: skip
         session.note(f"{_clock()} tick   {parts(said)} · {seconds:.1f} s")
 
     def posted(done: Posted) -> None:

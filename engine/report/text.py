@@ -97,7 +97,8 @@ def groups_table(f: Findings) -> list[str]:
 def _group_line(g: GroupCount, a: Answer | None) -> str:
     span = rate_bracket(wilson(g.goals, g.contacts)) if g.contacts else ""
     share = f"{g.name} ({percent(g.share, 0)})" if g.share else g.name
-    line = f"  {share:<21}{count(g.contacts):>10}{count(g.goals):>9}{percent(rate(g).value) if g.contacts else '–':>9}  {span:<16}"
+    value = percent(rate(g).value) if g.contacts else "-"
+    line = f"  {share:<21}{count(g.contacts):>10}{count(g.goals):>9}{value:>9}  {span:<16}"
     if a is None:
         return line
     said = _SAID.get((a.verdict.word, a.control.name), verdict_text(a.verdict).split(" (")[0])
