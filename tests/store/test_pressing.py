@@ -107,7 +107,9 @@ def other():
 
 def test_a_copied_person_has_their_past_and_no_runs(conn, other):
     add(conn, events, happened("old", "ana", "bought", NOON - DAY), happened("new", "ana", "bought", NOON + DAY))
-    add(conn, deliveries, sent("r:1", queued_at=NOON - HOUR), queued("r:2", "ana", queued_at=NOON - HOUR, ended_at=None))
+    add(
+        conn, deliveries, sent("r:1", queued_at=NOON - HOUR), queued("r:2", "ana", queued_at=NOON - HOUR, ended_at=None)
+    )
     copy_contact(conn, other, "ana", NOON)
     assert [row.id for row in other.execute(events.select())] == ["old"]
     assert [row.key for row in other.execute(deliveries.select())] == ["r:1"]
