@@ -25,30 +25,57 @@ from engine.store.sets import one_of
 from engine.store.tables import deliveries
 from engine.world import Happening, Sent, World
 
+Coming = tuple[datetime, str, int, Happening]
+"""When, which, a number that keeps them apart, and what."""
+
 NOES = frozenset({UNSUBSCRIBED, COMPLAINED, BOUNCED})
-AT_ONCE = 1000  # contacts added in one transaction
 
 d = deliveries.c
 
 
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Topics of messages by key, and when each person was written to."""
+
+    topics: dict[str, str]
+    heard: dict[int, list[datetime]]
+
+
 @dataclass(slots=True)
 class Crowd:
-    """The people of a world, living with an engine. `learn` False: nobody learns yet."""
+    """The people of a world, living with an engine; of `parts`, those of one. `learn` False: nobody learns yet."""
 
     world: World
     virtual: Virtual
     doors: Sequence[Noted]
+    part: int = 0
+    parts: int = 1
     learn: bool = False
-    _coming: list[tuple[datetime, str, int, Happening]] = field(default_factory=list)
+    coming: list[Coming] = field(default_factory=list)
     _count: int = 0
     _topics: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def memory(self) -> Memory:
+        return Memory(self._topics, self.world.heard)
+
+    def recall(self, coming: Sequence[Coming], memory: Memory) -> None:
+        """Go on where others have stopped."""
+        self.coming = [(at, id_, n, h) for n, (at, id_, _, h) in enumerate(coming)]
+        heapq.heapify(self.coming)
+        self._count = len(self.coming)
+        self._topics.update(memory.topics)
+        self.world.recall(memory.heard)
+
+    def _mine(self, contact_id: str) -> bool:
+        return self.parts == 1 or self.world.people.index(contact_id) % self.parts == self.part
 
     def move_in(self) -> None:
         """Add everybody with what they ordered in the year before."""
         now, people = self.virtual.clock.now(), self.world.people.all
         store, digest = self.virtual.engine.store, self.virtual.engine.post.terms.digest
-        new = [NewContact(p.id, p.attributes, p.addresses, p.consents, "demo") for p in people]
-        orders = [_event(h) for h in self.world.earlier_orders()]
+        new = [NewContact(p.id, p.attributes, p.addresses, p.consents, "demo") for p in people if self._mine(p.id)]
+        orders = [_event(h) for h in self.world.earlier_orders() if self._mine(h.contact_id)]
         with writing(store) as conn:
             add_contacts(conn, new, now, digest)
             record(conn, orders, now, self.virtual.engine.post.skip_after)
@@ -68,9 +95,9 @@ class Crowd:
 
     def _due(self, since: datetime, until: datetime) -> list[Happening]:
         """Return what the shop hears of in [since, until), in the order of hearing."""
-        found = self.world.happenings(since, until)
-        while self._coming and self._coming[0][0] < until:
-            found.append(heapq.heappop(self._coming)[-1])
+        found = [h for h in self.world.happenings(since, until) if self._mine(h.contact_id)]
+        while self.coming and self.coming[0][0] < until:
+            found.append(heapq.heappop(self.coming)[-1])
         return sorted(found, key=lambda h: (h.heard_at, h.id))
 
     def _feed(self, due: Sequence[Happening]) -> None:
@@ -100,7 +127,7 @@ class Crowd:
         self._topics.update((row.key, row.topic) for row in rows)
         for h in self.world.reactions(Sent(*row[:7]) for row in rows):
             self._count += 1
-            heapq.heappush(self._coming, (h.heard_at, h.id, self._count, h))
+            heapq.heappush(self.coming, (h.heard_at, h.id, self._count, h))
 
 
 def _event(h: Happening) -> NewEvent:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import gc
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Protocol, cast
-
-import sqlalchemy as sa
+from tempfile import TemporaryDirectory
+from typing import Protocol
 
 from channels.maildir import MaildirChannel
 from engine.app import Options, build
@@ -19,10 +17,11 @@ from engine.clock import SimulatedClock
 from engine.demo import files
 from engine.demo.crowd import Crowd
 from engine.demo.doors import Noted
+from engine.demo.past import HALVES, Half, live_through, merge, save
 from engine.demo.showing import Shown, shown
 from engine.report.page import page
-from engine.simulate import CROWD, virtual
-from engine.store.connect import reading
+from engine.simulate import CROWD, Virtual
+from engine.store.connect import open_store, reading
 from engine.store.tables import to_micros
 from engine.world import People, World
 from journeys.project import Definitions
@@ -74,35 +73,52 @@ class Played:
 
 def play(wish: Wish, stage: Stage) -> Played:
     """Play the demo; the folder must be empty or new."""
-    with _unhurried():
-        stage.begin("people")
-        definitions = files.write(wish.folder, wish.seed)
-        with files.as_plain_test(wish.folder) as plain:
-            crowd, mail = _moved_in(wish, plain)
-            people = crowd.world.people
-            stage.end(f"{people.count:,} contacts, {_different(people, 'country')} countries, "
-                      f"{_different(people, 'timezone')} time zones")  # fmt: skip
-            stage.begin("history", wish.history)
-            crowd.live(wish.live_at, lambda at: stage.at((at - START) / timedelta(days=1)))
-        ticked = crowd.virtual.ticked
-        stage.end(f"{wish.history} days of a plain A/B/n test, what most shops have: {ticked.decisions:,} decisions")
+    with _unhurried(), TemporaryDirectory() as temporary:
+        definitions, world = _people(wish, stage)
+        stage.begin("history", wish.history)
+        halves = [_half(wish, n, Path(temporary)) for n in range(HALVES)]
+        lived = live_through(halves, stage.at)
+        says = f"{wish.history} days of a plain A/B/n test, what most shops have"
+        stage.end(f"{says}: {lived.ticked.decisions:,} decisions")
         stage.begin("live", wish.days)
-        _go_live(crowd, definitions)
+        crowd, mail = _go_live(wish, definitions, world, halves)
+        crowd.recall(lived.coming, lived.memory)
         crowd.live(wish.end, lambda at: stage.at((at - wish.live_at) / timedelta(days=1)))
         done = crowd.virtual.ticked
-        stage.end(f"{wish.days} days, {len(definitions.journeys)} journeys, learning every 6 hours: "
-                  f"{done.sends - ticked.sends:,} messages, {done.holds - ticked.holds:,} times held")  # fmt: skip
+        says = f"{wish.days} days, {len(definitions.journeys)} journeys, learning every 6 hours"
+        stage.end(f"{says}: {done.sends:,} messages, {done.holds:,} times held")
         stage.begin("mail")
-        _save(crowd.virtual.engine.store, wish.folder / STORE)
+        save(crowd.virtual.engine.store, wish.folder / STORE)
         stage.end(f"{mail.kept:,} real MIME messages of the last {min(MAIL_DAYS, wish.days)} days in {MAILBOX}/")
-        stage.begin("report")
-        with reading(crowd.virtual.engine.store) as conn:
-            found = shown(conn, definitions, crowd.world, wish.live_at, wish.end)
-        report = wish.folder / REPORT
-        report.write_text(page(found.findings), encoding="utf-8")
-        size = report.stat().st_size
-        stage.end(f"{REPORT}, one file, {size // 1000} kB")
+        played = _reported(wish, stage, crowd, mail)
         crowd.virtual.engine.close()
+    return played
+
+
+def _people(wish: Wish, stage: Stage) -> tuple[Definitions, World]:
+    stage.begin("people")
+    definitions = files.write(wish.folder, wish.seed)
+    world = World(wish.seed, wish.contacts, START)
+    people = world.people
+    places = f"{_different(people, 'country')} countries, {_different(people, 'timezone')} time zones"
+    stage.end(f"{people.count:,} contacts, {places}")
+    return definitions, world
+
+
+def _half(wish: Wish, number: int, folder: Path) -> Half:
+    path = folder / f"half-{number}.db"
+    return Half(number, wish.folder.resolve(), wish.seed, wish.contacts, START, wish.history, path)
+
+
+def _reported(wish: Wish, stage: Stage, crowd: Crowd, mail: Noted) -> Played:
+    stage.begin("report")
+    engine = crowd.virtual.engine
+    with reading(engine.store) as conn:
+        found = shown(conn, engine.definitions, crowd.world, wish.live_at, wish.end)
+    report = wish.folder / REPORT
+    report.write_text(page(found.findings), encoding="utf-8")
+    size = report.stat().st_size
+    stage.end(f"{REPORT}, one file, {size // 1000} kB")
     return Played(found, mail.kept, report, size)
 
 
@@ -121,31 +137,16 @@ def _different(people: People, attribute: str) -> int:
     return len({person.attributes[attribute] for person in people.all})
 
 
-def _moved_in(wish: Wish, plain: Definitions) -> tuple[Crowd, Noted]:
-    """Return the people, moved in, before an engine in memory; and the door of their mail."""
-    clock = SimulatedClock(START)
+def _go_live(wish: Wish, definitions: Definitions, world: World, halves: Sequence[Half]) -> tuple[Crowd, Noted]:
+    """Take the project's own files as deployed, and teach the learner everything the plain test has seen."""
+    clock = SimulatedClock(wish.live_at)
     folder = MaildirChannel(wish.folder / MAILBOX, lambda: to_micros(clock.now()))
     mail = Noted("email", clock, folder, wish.end - timedelta(days=MAIL_DAYS))
     doors = {"email": mail, "push": Noted("push", clock)}
-    world = virtual(plain, START, Options(channels=doors, limits=CROWD), clock)
-    crowd = Crowd(World(wish.seed, wish.contacts, START), world, tuple(doors.values()))
-    crowd.move_in()
-    gc.collect()
-    gc.freeze()
-    return crowd, mail
-
-
-def _go_live(crowd: Crowd, definitions: Definitions) -> None:
-    """Take the project's own files as deployed, and teach the learner everything the plain test has seen."""
-    before = crowd.virtual
-    options = Options(clock=before.clock, channels=before.engine.post.channels, store=before.engine.store, limits=CROWD)
-    crowd.virtual.take_over(build(definitions, options))
-    crowd.virtual.learn_every = LEARN_EVERY
-    crowd.learn = True
-    before.engine.learn()
-
-
-def _save(store: sa.Engine, path: Path) -> None:
-    """Copy the store in memory to a file, whole."""
-    with store.connect() as conn, closing(sqlite3.connect(path)) as target:
-        cast("sqlite3.Connection", conn.connection.dbapi_connection).backup(target)
+    store = open_store("sqlite://")
+    merge(halves, store)
+    virtual = Virtual(build(definitions, Options(clock=clock, channels=doors, store=store, limits=CROWD)), clock, {})
+    virtual.take_over(virtual.engine)
+    virtual.learn_every = LEARN_EVERY
+    virtual.engine.learn()
+    return Crowd(world, virtual, tuple(doors.values()), learn=True), mail

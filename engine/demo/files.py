@@ -23,7 +23,8 @@ from journeys.starters import copy_starter
 
 STARTER = "shop"
 HOLDOUT, BASELINE = "20%", "25%"  # of those who are not held out: 20 % of all
-CART = "journeys/cart_recovery.yaml"
+CART, WINBACK = "journeys/cart_recovery.yaml", "journeys/winback.yaml"
+A_DAY = 400  # who may enter winback
 LIVE = (
     ("sojourn.yaml", r"^project: .*$", "project: {name}"),
     (CART, r"^holdout: .*$", f"holdout: {HOLDOUT}                      # larger than usual: a demo has few people"),
@@ -36,8 +37,8 @@ PLAIN = (
     (CART, r"^ +baseline: .*\n", ""),
     (CART, r"^holdout: .*\n", ""),
     ("journeys/welcome.yaml", r"^holdout: .*\n", ""),
-    ("journeys/winback.yaml", r"^ +baseline: .*\n", ""),
-    ("journeys/winback.yaml", r"^holdout: .*\n", ""),
+    (WINBACK, r"^ +baseline: .*\n", ""),
+    (WINBACK, r"^holdout: .*\n", ""),
 )
 NO_SETTINGS: Mapping[str, str] = {}
 """The demo asks no environment variable: it never sends and never leaves its folder."""
@@ -56,13 +57,14 @@ def write(folder: Path, seed: int) -> Definitions:
 
 
 @contextmanager
-def as_plain_test(folder: Path) -> Iterator[Definitions]:
-    """Give the same project with every decision at random and nobody held out for a journey."""
+def as_plain_test(folder: Path, parts: int = 1) -> Iterator[Definitions]:
+    """Give the same project with every decision at random and nobody held out; for one of so many parts of them."""
     with TemporaryDirectory() as temporary:
         root = Path(temporary) / "project"
         shutil.copytree(folder, root)
         for name, pattern, text in PLAIN:
             _edit(root / name, pattern, text)
+        _edit(root / WINBACK, rf"limit: {A_DAY}/day", f"limit: {A_DAY // parts}/day")
         yield load(root, NO_SETTINGS)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, time, timedelta
 from typing import NamedTuple
 
@@ -46,6 +46,15 @@ class World:
         self._days: dict[int, Day] = {}
         self._slots: dict[int, list[Happening]] = defaultdict(list)
         self._heard: dict[int, list[datetime]] = defaultdict(list)
+
+    @property
+    def heard(self) -> dict[int, list[datetime]]:
+        """Return when each person was written to: all that a world remembers, to go on in another one."""
+        return dict(self._heard)
+
+    def recall(self, heard: Mapping[int, list[datetime]]) -> None:
+        """Remember what another world of the same seed has heard."""
+        self._heard.update(heard)
 
     def truth(self, contact_id: str) -> Truth:
         """Return what only the world knows of a person."""
