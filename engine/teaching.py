@@ -34,6 +34,9 @@ from journeys.edges import edges
 
 LOG = logging.getLogger("sojourn")
 
+KNOWN_LINES = 50_000
+"""Most contexts whose scores are kept; a new lesson forgets them all."""
+
 
 @dataclass(frozen=True, slots=True)
 class Taught:
@@ -86,6 +89,7 @@ class Teacher:
     _points: dict[str, Choose] = field(default_factory=dict)
     _names: tuple[str, ...] = ()
     _looked: bool = False
+    _scored: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)  # by point and features
     _counted: dict[str, int] | None = None  # warm-up counts, until somebody draws
     _ahead: dict[str, dict[str, Choices]] = field(default_factory=dict)
 
@@ -126,6 +130,7 @@ class Teacher:
             self.models.pop(row.point, None)
 
     def _serve(self, point: str, model: Model, number: int) -> None:
+        self._scored.pop(point, None)
         self.models[point] = model
         self.numbers[point] = number
         self.policies[point] = model.policy(f"{model.kind}@{number}")
@@ -196,14 +201,24 @@ class Teacher:
                 lines.setdefault(point, {})[line] = None
         found: dict[tuple[str, str], dict[str, float]] = {}
         for point, asked in lines.items():
-            try:
-                rows = self.models[point].scores(list(asked), arms_of(self._points[point]))
-            except LearnerError as error:
-                LOG.warning("%s decides with uniform chances: %s", point, error)
-                self.policies.pop(point, None)
-                continue
-            found.update({(point, line): row for line, row in zip(asked, rows, strict=True)})
+            known = self._scored.setdefault(point, {})  # a learner beside us may put another one in its place
+            if len(known) > KNOWN_LINES:
+                known.clear()
+            known.update(self._asked(point, [line for line in asked if line not in known]))
+            found.update({(point, line): known[line] for line in asked if line in known})
         return found
+
+    def _asked(self, point: str, new: Sequence[str]) -> dict[str, dict[str, float]]:
+        """Ask the model what it was not asked since it last learned: people wait with the same features for hours."""
+        if not new:
+            return {}
+        try:
+            rows = self.models[point].scores(new, arms_of(self._points[point]))
+        except LearnerError as error:
+            LOG.warning("%s decides with uniform chances: %s", point, error)
+            self.policies.pop(point, None)
+            return {}
+        return dict(zip(new, rows, strict=True))
 
     def learn(self, store: sa.Engine, now: datetime, limit: int) -> Taught:
         """Reward what is due, teach it, publish new versions; one transaction."""
@@ -255,6 +270,7 @@ class Teacher:
     def _taught(self, point: str, lessons: Sequence[Lesson]) -> bool:
         choose = self._points[point]
         model = self.models.get(point) or new_model(choose.explore.policy, settings_for(choose))
+        self._scored.pop(point, None)
         try:
             teach(model, lessons)
         except LearnerError as error:
