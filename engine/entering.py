@@ -10,7 +10,7 @@ Rules
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 
 import sqlalchemy as sa
@@ -37,15 +37,18 @@ class Entrances:
     segments: Mapping[str, Expression]
     zone: tzinfo
     _ready: bool = False
+    _full_until: dict[str, datetime] = field(default_factory=dict)
     _sleeps_until: datetime | None = None  # a timetable only ever moves on, so nobody has to look before
 
     def open(self, conn: sa.Connection, now: datetime) -> int:
         """Make the checks that are due and let in who waits; return how many were found."""
         found = sum(self._check(conn, name, now) for name in self._due(conn, now))
         for journey in self.journeys.values():
-            if journey.enter.limit is not None:
+            if journey.enter.limit is not None and now >= self._full_until.get(journey.name, now):
                 count, unit = journey.enter.limit
-                intake.admit(conn, journey.name, count, unit, now)
+                let_in = intake.admit(conn, journey.name, count, unit, now)
+                if let_in.full_until is not None:
+                    self._full_until[journey.name] = let_in.full_until
         return found
 
     def next_at(self, conn: sa.Connection) -> datetime | None:

@@ -130,13 +130,21 @@ def _insert(dialect: str) -> Any:
     return upsert(dialect, events).on_conflict_do_nothing().returning(events.c.id)
 
 
-def admit(conn: sa.Connection, journey: str, limit: int, unit: Unit, now: datetime) -> int:
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """How many were let in; `full_until` is when the next one may come, where the limit is what keeps people out."""
+
+    count: int = 0
+    full_until: datetime | None = None
+
+
+def admit(conn: sa.Connection, journey: str, limit: int, unit: Unit, now: datetime) -> Admitted:
     """Let in queued enrollments, first come first served, at most `limit` per UTC minute, hour or day.
 
     Entering is what the limit counts, so an enrollment enters when it is let in, not when it began to queue.
     """
     if conn.execute(_QUEUED, {"journey": journey, "most": 1}).first() is None:  # most ticks: nobody has to be counted
-        return 0
+        return Admitted()
     entered = sa.select(sa.func.count()).where(
         enrollments.c.journey == journey,
         enrollments.c.entered_at >= _begin(unit, now),
@@ -144,12 +152,19 @@ def admit(conn: sa.Connection, journey: str, limit: int, unit: Unit, now: dateti
     )
     room = limit - conn.execute(entered).scalar_one()
     if room <= 0:
-        return 0
+        return Admitted(full_until=_begin(unit, now) + UNITS[unit])
     rows = conn.execute(_QUEUED, {"journey": journey, "most": room}).all()
     ring(conn, (contact_id for _, contact_id in rows), now)
     still = one_of(enrollments.c.id, [id_ for id_, _ in rows]) & (enrollments.c.status == "queued")
     let_in = {"status": "active", "entered_at": now, "state_at": now, "due_at": None}
-    return conn.execute(enrollments.update().where(still).values(let_in)).rowcount
+    return Admitted(conn.execute(enrollments.update().where(still).values(let_in)).rowcount)
+
+
+UNITS: Mapping[Unit, timedelta] = {
+    "min": timedelta(minutes=1),
+    "hour": timedelta(hours=1),
+    "day": timedelta(days=1),
+}
 
 
 def _begin(unit: Unit, now: datetime) -> datetime:

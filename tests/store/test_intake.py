@@ -268,8 +268,8 @@ def test_the_queue_is_let_in_first_come_first_served_up_to_the_limit(store: sa.E
     for n, who in enumerate(("d", "c", "b", "a")):
         enrolled(store, who, status="queued", entered_at=NOW - DAY * 3 + (n // 2) * HOUR)
     with writing(store) as conn:
-        assert admit(conn, "win", 3, "day", NOW) == 3
-        assert admit(conn, "win", 3, "day", NOW) == 0
+        assert admit(conn, "win", 3, "day", NOW).count == 3
+        assert admit(conn, "win", 3, "day", NOW).count == 0
     assert rows(store, enrollments, "contact_id", "status", "entered_at", "due_at") == [
         ("a", "active", NOW, None), ("b", "queued", NOW - DAY * 3 + HOUR, None), ("c", "active", NOW, None),
         ("d", "active", NOW, None),
@@ -289,9 +289,9 @@ def test_the_next_unit_lets_in_the_next_ones(store: sa.Engine, unit, following):
     enrolled(store, "a", status="queued")
     enrolled(store, "b", status="queued", id="run-z")
     with writing(store) as conn:
-        assert admit(conn, "win", 1, unit, NOW) == 1
-        assert admit(conn, "win", 1, unit, following - timedelta(seconds=1)) == 0
-        assert admit(conn, "win", 1, unit, following) == 1
+        assert admit(conn, "win", 1, unit, NOW).count == 1
+        assert admit(conn, "win", 1, unit, following - timedelta(seconds=1)).count == 0
+        assert admit(conn, "win", 1, unit, following).count == 1
 
 
 def test_who_was_let_in_counts_also_after_leaving(store: sa.Engine):
@@ -299,5 +299,5 @@ def test_who_was_let_in_counts_also_after_leaving(store: sa.Engine):
     enrolled(store, "b", status="queued")
     enrolled(store, "c", status="left", journey="other")
     with writing(store) as conn:
-        assert admit(conn, "win", 1, "day", NOW + HOUR) == 0
-        assert admit(conn, "win", 2, "day", NOW + HOUR) == 1
+        assert admit(conn, "win", 1, "day", NOW + HOUR).count == 0
+        assert admit(conn, "win", 2, "day", NOW + HOUR).count == 1
