@@ -6,6 +6,7 @@ import gc
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
@@ -28,6 +29,7 @@ from engine.store.delivering import Terms
 from engine.store.deploying import deploy
 from engine.teaching import Teacher
 from engine.tokens import Tokens, load_secrets
+from journeys import parse_span
 from journeys.load import find_root, load
 from journeys.project import Definitions, Project
 
@@ -116,7 +118,16 @@ def open_channels(project: Project) -> dict[str, Channel]:
 def terms(project: Project) -> Terms:
     """Return what holds for answers: how addresses are remembered, and which channels send again when in doubt."""
     resend = frozenset(name for name, some in project.channels.items() if some.get("on_unknown") == "resend")
-    return Terms(digest_of(project), resend)
+    return Terms(digest_of(project), resend, give_up=_patience(project))
+
+
+def _patience(project: Project) -> timedelta:
+    """Return how long a message is tried: `expires_after` of the e-mail channel, 48 hours where it says nothing."""
+    said = str(project.channels.get("email", {}).get("expires_after") or "48h")
+    span = parse_span(said)
+    if span is None:
+        raise ConfigError(f"channels.email.expires_after: cannot read {said!r}; write 48h")
+    return span
 
 
 def digest_of(project: Project) -> Callable[[str, str], str]:
