@@ -51,7 +51,7 @@ def take_no(
     }
     if reasons:
         suppress(conn, _suppressions(conn, reasons), digest, now)
-    record(conn, [_event(no) for no in answers], now, skip_after)
+    record(conn, [event_of(no) for no in answers], now, skip_after)
 
 
 def _suppressions(conn: sa.Connection, reasons: dict[str, str]) -> list[Suppression]:
@@ -60,7 +60,8 @@ def _suppressions(conn: sa.Connection, reasons: dict[str, str]) -> list[Suppress
     return [Suppression(channel, address, reasons[key]) for key, channel, address in rows if address]
 
 
-def _event(no: No) -> NewEvent:
+def event_of(no: No) -> NewEvent:
+    """Return the event that says it; a mail client may ask again, and it is still one event."""
     message = no.message
     data: dict[str, Any] = {"key": message.key, "message": message.message, "journey": message.journey}
     data["state"] = message.state

@@ -21,6 +21,7 @@ from engine.errors import StoreError
 from engine.store.answering import Sent, sent, subscriptions
 from engine.store.connect import reading, writing
 from engine.store.intake import ConsentChange, NewEvent, change_consents, record
+from engine.store.leaving import UNSUBSCRIBED, No, event_of
 from engine.web import pages
 from engine.web.doors import Doors
 from engine.web.limits import Strikes, TooLarge, read_body
@@ -114,15 +115,7 @@ class Consents:
             return message
 
     def _event(self, message: Sent, topic: str) -> NewEvent:
-        data = {"topic": topic, "key": message.key, "message": message.message, "journey": message.journey}
-        return NewEvent(
-            id=f"unsubscribed:{message.key}:{topic}",  # the mail client may ask again: still one event
-            contact_id=message.contact_id,
-            name="unsubscribed",
-            at=self.doors.now(),
-            data=data | {"state": message.state},
-            source="link",
-        )
+        return event_of(No(message, UNSUBSCRIBED, self.doors.now(), topic))
 
     def _choose(self, key: str, wanted: frozenset[str]) -> frozenset[str]:
         now = self.doors.now()
