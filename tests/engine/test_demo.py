@@ -14,7 +14,7 @@ from engine.demo import files
 from engine.demo.demo import Wish, play
 from engine.store.connect import check_schema, open_store, reading
 from engine.store.history import conservation
-from engine.store.tables import consents, decisions, deployments, enrollments, events, suppressions
+from engine.store.tables import consents, decisions, deliveries, deployments, enrollments, events, suppressions
 
 
 @dataclass
@@ -102,6 +102,14 @@ def test_mails_are_real_and_can_be_unsubscribed_from_with_one_click(played):
         assert mail["To"].endswith("@people.test")
         assert mail.get_body(("plain",)).get_content().strip()
         assert "{{" not in mail.get_body(("html",)).get_content()
+
+
+def test_what_nobody_reads_is_not_written_but_its_template_is_noted(played, conn):
+    sent = conn.execute(sa.select(deliveries).where(deliveries.c.status == "sent")).all()
+    written = [row for row in sent if row.links]
+    assert all(row.template for row in sent)
+    assert written
+    assert min(row.sent_at for row in written) >= small(played[0]).live_at > min(row.sent_at for row in sent)
 
 
 def test_only_mails_of_the_last_week_are_in_the_folder(played):

@@ -160,20 +160,6 @@ def test_an_address_that_was_deleted_since_the_claim_gets_nothing(conn):
     assert delivering.intend(conn, ["k"], "one", NOON) == frozenset()
 
 
-def test_a_lease_that_ran_out_may_not_begin_to_send(conn):
-    message(conn, "k")
-    claim(conn)
-    assert delivering.intend(conn, ["k"], "one", AFTER_LEASE) == frozenset()
-    assert row(conn, deliveries, "k").status == "claimed"
-
-
-def test_a_renewed_lease_may_begin_to_send(conn):
-    message(conn, "k")
-    claim(conn)
-    assert delivering.renew(conn, "one", NOON + HOUR) == 1
-    assert delivering.intend(conn, ["k"], "one", AFTER_LEASE) == {"k"}
-
-
 def test_another_owner_may_not_begin_to_send(conn):
     message(conn, "k")
     claim(conn)
@@ -214,12 +200,6 @@ def test_the_world_says_when_to_try_again(conn):
     going(conn, "k")
     answer(conn, "k", "deferred", retry_at=NOON + 90 * MINUTE)
     assert row(conn, deliveries, "k").next_at == NOON + 90 * MINUTE
-
-
-def test_a_message_that_would_be_tried_after_its_time_is_expired_and_its_decision_void(conn):
-    going(conn, "k", expires_at=NOON + MINUTE)
-    assert answer(conn, "k", "deferred", detail="451 later") == {"expired": 1}
-    assert (row(conn, deliveries, "k").status, row(conn, decisions, "k").status) == ("expired", "void")
 
 
 def test_a_message_refused_before_it_was_begun_is_deferred_too(conn):
@@ -296,84 +276,12 @@ def test_what_was_withheld_changes_nothing(conn):
 # doubt
 
 
-def test_a_message_in_doubt_is_held_and_its_decision_waits(conn):
-    going(conn, "k")
-    assert answer(conn, "k", "unknown", detail="timeout after the final dot") == {"unknown": 1}
-    doubt = row(conn, deliveries, "k")
-    assert (doubt.status, doubt.next_at, doubt.detail) == ("unknown", None, "timeout after the final dot")
-    assert row(conn, decisions, "k").status == "pending"
-    assert claim(conn, NOON + DAY, LATER) == []
-
-
-def test_a_transactional_message_in_doubt_goes_out_once_more_under_its_key(conn):
-    going(conn, "k", transactional=True)
-    assert answer(conn, "k", "unknown") == {"queued": 1}
-    (again,) = delivering.claim(conn, NOON, LATER, ["email"], 1)
-    assert (again.key, again.attempt) == ("k", 1)
-    delivering.intend(conn, ["k"], "two", NOON)
-    assert answer(conn, "k", "unknown", owner="two") == {"unknown": 1}
-
-
 def test_a_channel_may_say_resend(conn):
     going(conn, "k")
     assert answer(conn, "k", "unknown", terms=Terms(TERMS.digest, frozenset({"email"}))) == {"queued": 1}
 
 
-def test_an_answer_of_the_person_settles_the_doubt_as_sent(conn):
-    going(conn, "k")
-    answer(conn, "k", "unknown", NOON + HOUR)
-    assert delivering.resolve_unknown(conn, ["k", "other"]) == 1
-    settled, decision = row(conn, deliveries, "k"), row(conn, decisions, "k")
-    assert (settled.status, settled.sent_at) == ("sent", NOON)
-    assert (decision.status, decision.touched) == ("open", True)
-    assert (decision.starts_at, decision.closes_at) == (NOON, NOON + DAY)
-    assert delivering.resolve_unknown(conn, ["k"]) == 0
-
-
 # crashes
-
-
-def test_a_crash_after_the_claim_loses_nothing(conn):
-    message(conn, "k")
-    claim(conn)
-    assert delivering.recover(conn, NOON + MINUTE).requeued == ()
-    assert delivering.recover(conn, AFTER_LEASE).requeued == ("k",)
-    assert claim(conn, AFTER_LEASE, LATER) == ["k"]
-
-
-def test_a_crash_while_sending_is_doubt_not_a_second_copy(conn):
-    going(conn, "k")
-    assert delivering.recover(conn, AFTER_LEASE).unknown == ("k",)
-    assert claim(conn, NOON + DAY, LATER) == []
-    assert delivering.recover(conn, NOON + DAY) == delivering.Recovered()
-
-
-@pytest.mark.parametrize("how", [{"transactional": True}, {"channel": "push"}])
-def test_a_crash_while_sending_resends_once_where_told_to(conn, how):
-    contact(conn, "bo", email="bo@example.org", push="{}")
-    going(conn, "k", "bo", **how)
-    assert delivering.recover(conn, AFTER_LEASE, frozenset({"push"})).resent == ("k",)
-    assert claim(conn, AFTER_LEASE, LATER) == ["k"]
-    delivering.intend(conn, ["k"], "two", AFTER_LEASE)
-    assert delivering.recover(conn, NOON + DAY, frozenset({"push"})).unknown == ("k",)
-    assert row(conn, deliveries, "k").attempt == 1
-
-
-def test_a_worker_that_overslept_cannot_write_over_its_successor(conn):
-    message(conn, "k")
-    claim(conn)
-    delivering.recover(conn, AFTER_LEASE)
-    claim(conn, AFTER_LEASE, LATER)
-    assert answer(conn, "k", "sent") == {}
-    assert delivering.intend(conn, ["k"], "one", AFTER_LEASE) == frozenset()
-    assert (row(conn, deliveries, "k").owner, row(conn, deliveries, "k").fence) == ("two", 2)
-
-
-def test_a_late_answer_of_the_same_claim_settles_its_own_doubt(conn):
-    going(conn, "k")
-    delivering.recover(conn, AFTER_LEASE)
-    assert answer(conn, "k", "sent", AFTER_LEASE) == {"sent": 1}
-    assert row(conn, decisions, "k").status == "open"
 
 
 def test_an_answer_counts_once(conn):
@@ -392,14 +300,6 @@ def test_a_drain_puts_back_what_was_not_begun(conn):
     assert claim(conn, lease=LATER) == ["not_begun"]
 
 
-def test_what_is_past_its_time_is_expired(conn):
-    message(conn, "stale", expires_at=NOON)
-    message(conn, "good", expires_at=NOON + HOUR)
-    assert delivering.expire(conn, NOON) == 1
-    assert (row(conn, deliveries, "stale").status, row(conn, decisions, "stale").status) == ("expired", "void")
-    assert delivering.expire(conn, NOON) == 0
-
-
 # what is ahead
 
 
@@ -416,28 +316,6 @@ def test_nothing_ahead_is_never_due(conn):
 
 
 # links
-
-
-def test_a_link_leads_where_the_template_says_or_to_the_persons_own_place(conn):
-    message(conn, "k")
-    claim(conn)
-    delivering.remember_template(conn, "t1", "email/hello", ["https://shop.test/a", None], NOON)
-    delivering.remember_template(conn, "t1", "email/hello", ["https://evil.test/", None], NOON)
-    delivering.prepare(conn, [Draft("k", "t1", {"1": "https://shop.test/cart/7"})], "one")
-    common, own = delivering.link_target(conn, "k", 0), delivering.link_target(conn, "k", 1)
-    assert common is not None
-    assert own is not None
-    assert (common.url, own.url) == ("https://shop.test/a", "https://shop.test/cart/7")
-    assert (own.contact_id, own.journey, own.state, own.message) == ("ana", "welcome", "hello", "email/hello")
-
-
-@pytest.mark.parametrize(("key", "number"), [("k", 1), ("k", -1), ("nobody", 0)])
-def test_a_link_that_was_never_sent_leads_nowhere(conn, key, number):
-    message(conn, "k")
-    claim(conn)
-    delivering.remember_template(conn, "t1", "email/hello", ["https://shop.test/a"], NOON)
-    delivering.prepare(conn, [Draft("k", "t1")], "one")
-    assert delivering.link_target(conn, key, number) is None
 
 
 # cost
