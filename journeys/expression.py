@@ -41,7 +41,7 @@ class Scope:
 
 
 def _uncompiled(scope: Scope) -> Any:
-    raise NotImplementedError("an Expression comes from journeys.parse.parse")
+    raise TypeError("an Expression comes from journeys.parse.parse")
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,8 @@ def test_a_job_that_raises_is_logged_once_and_goes_on(caplog: pytest.LogCaptureF
 
 
 def test_stopping_a_metronome_that_never_started_is_fine():
-    metronome = Metronome({"tick": (Counter(), 1)})
+    job = Counter()
+    metronome = Metronome({"tick": (job, 1)})
     metronome.stop()
     metronome.stop()
+    assert job.runs == 0

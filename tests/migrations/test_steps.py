@@ -70,7 +70,12 @@ def test_every_step_goes_up_down_and_up_again_also_with_rows_in_the_tables(empty
                     conn.execute(table.insert().values(a_row(table)))
         with writing(empty) as conn:
             descend(conn, before)
+            gone = sa.MetaData()
+            gone.reflect(conn)
             climb(conn, step)
+            back = sa.MetaData()
+            back.reflect(conn)
+        assert set(gone.tables) < set(there.tables) == set(back.tables)
 
 
 def test_the_program_knows_the_names_of_all_steps_without_asking_alembic(empty: sa.Engine):

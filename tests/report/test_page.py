@@ -139,7 +139,9 @@ def test_long_names_are_cut_and_do_not_run_into_their_numbers():
     arms = tuple(f"email/a_very_long_message_name_that_nobody_should_use_{n}" for n in range(7))
     days = tuple(ArmDay(d, 10, dict.fromkeys(arms, 1 / 7)) for d in range(1, 60))
     heat = (HeatRow("people with a description that is much too long for any phone", 10, dict.fromkeys(arms, 1 / 7)),)
-    for figure in figures(replace(EMPTY, arm_days=days, heat=heat)):
+    drawn = figures(replace(EMPTY, arm_days=days, heat=heat))
+    assert drawn
+    for figure in drawn:
         test_a_figure_is_readable_without_eyes_and_has_no_overlapping_words(figure)
 
 

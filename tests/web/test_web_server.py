@@ -74,6 +74,7 @@ def test_a_flag_opens_no_door_to_the_world(bind):
 def test_an_address_that_sojourn_yaml_names_is_meant():
     server = WebServer(Starlette(), "0.0.0.0:0", "0.0.0.0:0")
     server.stop()
+    assert server.url.startswith("http://0.0.0.0:")
 
 
 @pytest.mark.parametrize(
