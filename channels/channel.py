@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +66,10 @@ class Channel(Protocol):
 
     def send(self, envelopes: Sequence[Envelope], intend: Intend) -> Iterator[Receipt]: ...
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class Unread(Protocol):
+    """A door of a simulation where nobody reads what is handed over: it says when a body need not be written."""
+
+    def unread(self) -> bool: ...

@@ -43,8 +43,8 @@ class Letters:
     def __post_init__(self) -> None:
         self._declared = {name: one.default for name, one in self.project.data.attributes.items()}
 
-    def envelope(self, delivery: Delivery, now: datetime) -> Made:
-        """Return the envelope with what to note about it, or why there can be none."""
+    def envelope(self, delivery: Delivery, now: datetime, *, unread: bool = False) -> Made:
+        """Return the envelope with what to note about it, or why there can be none; `unread`: its body is not asked."""
         if delivery.channel == WEBHOOK:
             return _call(delivery, self.project.webhooks)
         if delivery.address is None:
@@ -52,6 +52,8 @@ class Letters:
             return Receipt(delivery.key, "failed", "", why)
         try:
             template = self.library[delivery.message]
+            if unread:
+                return Envelope(delivery.key, delivery.address, b""), Draft(delivery.key, template.version)
             rendered = template.render(self.variables(delivery, template.pages), self._links(delivery))
             return self._packed(delivery, template, (rendered, now))
         except (TemplateProblem, ValueError) as problem:

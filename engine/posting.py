@@ -20,12 +20,12 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 
-from channels.channel import Channel, Envelope, Receipt
+from channels.channel import Channel, Envelope, Receipt, Unread
 from channels.errors import ChannelError, ChannelUnavailable
 from channels.templates import Library
 from engine.clock import Clock
 from engine.core.actions import ANSWER
-from engine.letters import Letters
+from engine.letters import Letters, Made
 from engine.store import delivering, intake
 from engine.store.connect import writing
 from engine.store.delivering import Delivery, Draft, Lease, Terms
@@ -147,17 +147,20 @@ class _Batch:
 
     def send(self, claimed: Sequence[Delivery]) -> Posted:
         by_channel: dict[str, list[Envelope]] = {}
+        unread = {
+            name for name, channel in self.post.channels.items() if isinstance(channel, Unread) and channel.unread()
+        }
         now = self.clock.now()
         for delivery in claimed:
             self.channel_of[delivery.key] = delivery.channel
-            self._render(delivery, now, by_channel)
+            made = self.post.letters.envelope(delivery, now, unread=delivery.channel in unread)
+            self._made(delivery, made, by_channel)
         self._remember(claimed, now)
         troubles = [said for name, some in by_channel.items() if (said := self._through(name, some))]
         self._write()
         return Posted(len(claimed), self.statuses, self.sent, tuple(troubles))
 
-    def _render(self, delivery: Delivery, now: datetime, by_channel: dict[str, list[Envelope]]) -> None:
-        made = self.post.letters.envelope(delivery, now)
+    def _made(self, delivery: Delivery, made: Made, by_channel: dict[str, list[Envelope]]) -> None:
         if isinstance(made, Receipt):
             self.answers.append(made)
             return

@@ -28,7 +28,7 @@ class Noted:
             yield receipt
 
     def _sent(self, envelopes: Sequence[Envelope], intend: Intend) -> Iterator[Receipt]:
-        if self.folder is not None and self.kept_from is not None and self.clock.now() >= self.kept_from:
+        if self.folder is not None and not self.unread():
             for receipt in self.folder.send(envelopes, intend):
                 self.kept += receipt.status == "sent"
                 yield receipt
@@ -36,6 +36,10 @@ class Noted:
         going = intend([envelope.key for envelope in envelopes])
         for envelope in envelopes:
             yield Receipt(envelope.key, "sent" if envelope.key in going else "withheld")
+
+    def unread(self) -> bool:
+        """Return whether the messages of now are only counted."""
+        return self.folder is None or self.kept_from is None or self.clock.now() < self.kept_from
 
     def taken(self) -> list[str]:
         """Return the keys of messages handed over since the last call."""
