@@ -16,12 +16,10 @@ from datetime import datetime, tzinfo
 import sqlalchemy as sa
 
 from engine import timetable
-from engine.core.model import Snapshot
-from engine.core.walk import by_name
 from engine.needs import history_of
 from engine.store import intake
 from engine.store.sets import insert_missing
-from engine.store.snapshots import Needs, glance
+from engine.store.snapshots import Glimpse, Needs, glance
 from engine.store.tables import contacts, enrollments, schedules
 from journeys import Expression, Journey, Scope
 
@@ -94,20 +92,14 @@ class Entrances:
         after = ""
         while True:
             query = sa.select(contacts.c.id).where(contacts.c.id > after, contacts.c.id.not_in(_inside(journey, now)))
-            ids = list(conn.execute(query.order_by(contacts.c.id).limit(PAGE)).scalars())
+            ids = conn.execute(query.order_by(contacts.c.id).limit(PAGE)).scalars().all()
             if not ids:
                 return
             after = ids[-1]
-            yield [s.contact.id for s in glance(conn, ids, now, needs) if rule is None or self._member(s, rule, now)]
+            yield [one.id for one in glance(conn, ids, now, needs) if rule is None or self._member(one, rule, now)]
 
-    def _member(self, snapshot: Snapshot, rule: Expression, now: datetime) -> bool:
-        scope = Scope(
-            now=now,
-            zone=snapshot.contact.zone or self.zone,
-            contact=snapshot.contact.attributes,
-            history=by_name(snapshot.events),
-            segments=self.segments,
-        )
+    def _member(self, one: Glimpse, rule: Expression, now: datetime) -> bool:
+        scope = Scope(now, one.zone or self.zone, one.attributes, history=one.history, segments=self.segments)
         return rule.holds(scope)
 
 

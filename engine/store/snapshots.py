@@ -11,9 +11,9 @@ Rules
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -22,9 +22,12 @@ import sqlalchemy as sa
 from engine.core.model import COUNTED, Contact, Enrollment, Event, Past, Snapshot
 from engine.store.sets import any_of
 from engine.store.tables import Instant, addresses, alarms, contacts, decisions, deliveries, enrollments, events
+from engine.store.values import from_json
 from journeys.zones import zone_of
 
 T = TypeVar("T")
+Wanted = tuple[tuple[str, timedelta | None], ...]
+Spans = tuple[tuple[str, timedelta], ...]
 
 SLACK = timedelta(hours=2)
 """Conditions may be judged at an instant a little before now: history reaches that much further back."""
@@ -50,6 +53,7 @@ _DUE = (
     .with_for_update(skip_locked=True)
 )
 _PEOPLE = sa.select(_p.id, _p.attributes, _p.consents).where(any_of(_p.id, "ids"))
+_LOOKS = sa.select(_p.id, sa.cast(_p.attributes, sa.Text)).where(any_of(_p.id, "ids"))
 _ADDRESSES = sa.select(_a.contact_id, _a.channel, _a.address, _a.suppressed, _a.added_at).where(
     any_of(_a.contact_id, "ids")
 )
@@ -104,20 +108,61 @@ def load(conn: sa.Connection, ids: Sequence[str], now: datetime, needs: Needs) -
     ]
 
 
-def glance(conn: sa.Connection, ids: Sequence[str], now: datetime, needs: Needs) -> list[Snapshot]:
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An event as a segment looks at it: most ask when it happened, so its data are read when somebody asks."""
+
+    at: datetime
+    text: str
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        told: Mapping[str, Any] = from_json(self.text)
+        return told
+
+
+@dataclass(frozen=True, slots=True)
+class Glimpse:
+    """A contact as a segment looks at it; `history`: the events that are asked for by name, oldest first."""
+
+    id: str
+    attributes: Mapping[str, Any]
+    zone: tzinfo | None
+    history: Mapping[str, Sequence[Told]]
+
+
+def glance(conn: sa.Connection, ids: Sequence[str], now: datetime, needs: Needs) -> list[Glimpse]:
     """Return of each contact no more than a segment looks at: attributes, and the events that are asked for."""
-    people = {row[0]: row[1] for row in conn.execute(_PEOPLE, {"ids": ids}).all()}
-    happened: dict[str, list[Event]] = {}
+    people = {id_: _read(text) for id_, text in conn.execute(_LOOKS, {"ids": ids}).all()}
+    happened: defaultdict[str, list[tuple[datetime, str, str, str]]] = defaultdict(list)
     if needs.history:
-        asked, spans = _old(tuple(sorted(needs.history.items())), seen=False)
-        happened = _by_contact(conn.execute(asked, _reach(ids, now, spans)), lambda row: Event(*row[1:]))
-    return [
-        Snapshot(
-            contact=Contact(id_, people[id_], zone_of(people[id_])),
-            events=_in_order(happened.get(id_, ()), lambda event: (event.at, event.id)),
-        )
-        for id_ in ids
-    ]
+        asked, spans = _heard(tuple(sorted(needs.history.items())))
+        for id_, *event in conn.execute(asked, _reach(ids, now, spans)).all():
+            happened[id_].append((event[0], event[1], event[2], event[3]))
+    return [Glimpse(id_, *people[id_], _histories(happened.get(id_, ()))) for id_ in ids]
+
+
+def _histories(events: Iterable[tuple[datetime, str, str, str]]) -> dict[str, list[Told]]:
+    """Return the events (instant, id, name, data) by name, oldest first."""
+    found: dict[str, list[Told]] = {}
+    for at, _, name, text in sorted(events):
+        found.setdefault(name, []).append(Told(at, text))
+    return found
+
+
+@lru_cache(maxsize=10_000)
+def _read(text: str) -> tuple[Mapping[str, Any], tzinfo | None]:
+    """Return attributes and zone; most people are the same as at the last check."""
+    attributes: Mapping[str, Any] = from_json(text)
+    return attributes, zone_of(attributes)
+
+
+@lru_cache(maxsize=16)
+def _heard(history: Wanted) -> tuple[sa.Select[Any], Spans]:
+    """Return the statement for a segment's events, whose data stay text, and how far back its parts reach."""
+    asked, spans = _old(history, seen=False)
+    c = events.c
+    return asked.with_only_columns(c.contact_id, c.at, c.id, c.name, sa.cast(c.data, sa.Text)), spans
 
 
 def _due(conn: sa.Connection, now: datetime, limit: int) -> list[str]:
@@ -171,11 +216,8 @@ def _events(conn: sa.Connection, ids: Sequence[str], now: datetime, needs: Needs
     return found
 
 
-Spans = tuple[tuple[str, timedelta], ...]
-
-
 @lru_cache(maxsize=16)
-def _old(history: tuple[tuple[str, timedelta | None], ...], *, seen: bool) -> tuple[sa.Select[Any], Spans]:
+def _old(history: Wanted, *, seen: bool) -> tuple[sa.Select[Any], Spans]:
     """Return the statement for events that are asked for (`seen`: only old ones), and how far back its parts reach."""
     name, at = events.c.name, events.c.at
     forever = [word for word, span in history if span is None]
