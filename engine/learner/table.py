@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 PRIME = 16777619
 CONSTANT = 11650396
+PART = 2000  # contexts at once: every arm token is looked up for all of them together
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -30,19 +31,22 @@ class Table:
 
     def costs(self, contexts: Ints, arms: Sequence[Ints]) -> Floats:
         """Return [contexts, arms] for contexts with the same number of tokens."""
+        if len(contexts) > PART:
+            return np.concatenate([self.costs(contexts[at : at + PART], arms) for at in range(0, len(contexts), PART)])
         shared = self._at(contexts).sum(axis=1) + self._at(np.array([CONSTANT & self._mask]))[0]
-        by_token = {int(token): self._token(contexts, int(token)) for arm in arms for token in arm}
+        tokens = sorted({int(token) for arm in arms for token in arm})
+        by_token = dict(zip(tokens, self._tokens(contexts, np.array(tokens, dtype=np.int64)), strict=True))
         columns = [shared + sum((by_token[int(token)] for token in arm), np.zeros(len(contexts))) for arm in arms]
         return np.stack(columns, axis=1)
 
-    def _token(self, contexts: Ints, token: int) -> Floats:
-        """Return what one arm token adds in each context."""
-        alone = self._at(np.array([token]))[0]
-        total: Floats = alone + self._at(self._mix(contexts) ^ token).sum(axis=1)
+    def _tokens(self, contexts: Ints, tokens: Ints) -> Floats:
+        """Return [tokens, contexts]: what each arm token adds in each context."""
+        each = tokens[:, None, None]
+        total: Floats = self._at(tokens)[:, None] + self._at(self._mix(contexts) ^ each).sum(axis=2)
         if self._crosses:
-            begun = self._mix((token * self._prime & self._mask) ^ contexts)
+            begun = self._mix((each * self._prime & self._mask) ^ contexts)
             for first in range(contexts.shape[1]):
-                total = total + self._at(begun[:, first : first + 1] ^ contexts[:, first:]).sum(axis=1)
+                total = total + self._at(begun[:, :, first : first + 1] ^ contexts[:, first:]).sum(axis=2)
         return total
 
     def _mix(self, hashes: Ints) -> Ints:
