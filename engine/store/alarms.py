@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import sqlalchemy as sa
 
-from engine.store.sets import Upsert, upsert
+from engine.store.sets import Upsert, upsert, write
 from engine.store.tables import alarms
 
 _NEXT = sa.select(sa.func.min(alarms.c.due_at))
@@ -18,7 +18,7 @@ def ring(conn: sa.Connection, contact_ids: Iterable[str], at: datetime) -> None:
     """Set the alarms of these contacts to `at`, unless they ring earlier."""
     rows = [{"contact_id": contact_id, "due_at": at} for contact_id in sorted(set(contact_ids))]
     if rows:
-        conn.execute(_earlier(conn.dialect.name), rows)
+        write(conn, _earlier(conn.dialect.name), rows)
 
 
 @lru_cache

@@ -23,7 +23,7 @@ from engine.errors import ClaimLost
 from engine.store.links import Link, link_target, remember_template
 from engine.store.receipts import Terms, commit, void
 from engine.store.recovering import Recovered, expire, next_due, pending, recover, resolve_unknown
-from engine.store.sets import any_of, listed
+from engine.store.sets import any_of, listed, write
 from engine.store.tables import addresses, contacts, deliveries
 
 __all__ = [
@@ -52,6 +52,12 @@ __all__ = [
 WEBHOOK = "webhook"  # a call to a URL of the project: it has no recipient to ask
 
 d = deliveries.c
+
+_DRAWN_UP_ALONE = (
+    sa.update(deliveries)
+    .where(d.key == sa.bindparam("row"), d.owner == sa.bindparam("mine"))
+    .values(template=sa.bindparam("made"), links=sa.bindparam("own", type_=d.links.type))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +112,7 @@ def claim(conn: sa.Connection, now: datetime, lease: Lease, channels: Sequence[s
     if not keys:
         return []
     conn.execute(_hold(), {"keys": keys, "mine": lease.owner, "moment": now + lease.span})
-    held = {row.key: _delivery(row) for row in conn.execute(_rows(), {"keys": keys})}
+    held = {row.key: _delivery(row) for row in conn.execute(_rows(), {"keys": keys}).all()}
     return [held[key] for key in keys]
 
 
@@ -192,15 +198,9 @@ def prepare(conn: sa.Connection, drafts: Sequence[Draft], owner: str) -> None:
     common = [(draft.key, draft.template) for draft in drafts if not draft.links]
     if common:
         conn.execute(_drawn_up(conn.dialect.name), {"made": json.dumps(common), "mine": owner})
-    rows = [{"row": x.key, "made": x.template, "own": dict(x.links)} for x in drafts if x.links]
-    if not rows:
-        return
-    conn.execute(
-        sa.update(deliveries)
-        .where(d.key == sa.bindparam("row"), d.owner == owner)
-        .values(template=sa.bindparam("made"), links=sa.bindparam("own", type_=d.links.type)),
-        rows,
-    )
+    rows = [{"row": x.key, "mine": owner, "made": x.template, "own": dict(x.links)} for x in drafts if x.links]
+    if rows:
+        write(conn, _DRAWN_UP_ALONE, rows)
 
 
 @lru_cache
@@ -213,7 +213,7 @@ def _drawn_up(dialect: str) -> sa.Update:
 def intend(conn: sa.Connection, keys: Sequence[str], owner: str, now: datetime) -> frozenset[str]:
     """Write `sending` for those that may still go, end the withdrawn ones as `suppressed`; return the first."""
     asked = {"keys": json.dumps(list(keys)), "mine": owner, "moment": now}
-    objections = {row.key: _objection(row) for row in conn.execute(_asked(conn.dialect.name), asked)}
+    objections = {row.key: _objection(row) for row in conn.execute(_asked(conn.dialect.name), asked).all()}
     going = frozenset(key for key, objection in objections.items() if objection is None)
     begun = asked | {"keys": json.dumps(sorted(going))}
     if going and conn.execute(_begin(conn.dialect.name), begun).rowcount != len(going):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, Self
 
 import sqlalchemy as sa
@@ -18,6 +20,7 @@ from sqlalchemy.types import TypeEngine
 
 _IN_JSON = "{} IN (SELECT value FROM json_each({}))"
 Upsert = sqlite.Insert | postgresql.Insert
+Many = sa.Insert | sa.Update
 
 
 class _Texts(sa.types.TypeDecorator[Sequence[str]]):
@@ -30,8 +33,17 @@ class _Texts(sa.types.TypeDecorator[Sequence[str]]):
         texts: TypeEngine[Any] = postgresql.ARRAY(sa.Text) if dialect.name == "postgresql" else sa.Text()
         return dialect.type_descriptor(texts)
 
-    def process_bind_param(self, value: Sequence[str] | None, dialect: Dialect) -> Any:
-        return value if dialect.name == "postgresql" or value is None else json.dumps([*value])
+    def bind_processor(self, dialect: Dialect) -> Callable[[Sequence[str] | None], Any] | None:
+        """Return the conversion itself: it runs with every statement, and a wrapper costs as much again."""
+        return _as_list if dialect.name == "postgresql" else _as_json
+
+
+def _as_list(values: Sequence[str] | None) -> list[str]:
+    return [*(values or ())]
+
+
+def _as_json(values: Sequence[str] | None) -> str:
+    return json.dumps(_as_list(values))
 
 
 class one_of(FunctionElement[bool]):  # noqa: N801  (reads as the SQL condition that it is)
@@ -86,6 +98,43 @@ def insert_missing(conn: sa.Connection, table: sa.Table, rows: Sequence[Mapping[
     """Insert the rows whose primary key is not there yet, in one statement."""
     if rows:
         conn.execute(insert_or_leave(conn.dialect.name, table), rows)
+
+
+def write(conn: sa.Connection, statement: Many, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Execute a statement that is made once, with each of the rows; return how many rows it met.
+
+    What the drivers are given is made column by column: row by row it costs more than the database's own work.
+    """
+    prepared = _prepared(conn.dialect, statement, tuple(rows[0]))
+    columns: list[Iterable[Any]] = list(zip(*map(itemgetter(*prepared.names), rows), strict=True))
+    for place, convert in prepared.converted:
+        columns[place] = map(convert, columns[place])
+    values = zip(*columns, strict=True)
+    if prepared.positional:
+        return conn.exec_driver_sql(prepared.text, list(values)).rowcount
+    return conn.exec_driver_sql(prepared.text, [dict(zip(prepared.names, row, strict=True)) for row in values]).rowcount
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A statement as a driver takes it: the parameters in their order, and which of them the driver takes otherwise."""
+
+    text: str
+    names: tuple[str, ...]
+    converted: tuple[tuple[int, Callable[[Any], Any]], ...]
+    positional: bool
+
+
+@lru_cache(maxsize=64)
+def _prepared(dialect: Dialect, statement: Many, keys: tuple[str, ...]) -> _Prepared:
+    # "inline" and "for_executemany": nothing is to be fetched for each row
+    bare = statement.inline() if isinstance(statement, sa.Insert) else statement
+    compiled = bare.compile(dialect=dialect, column_keys=keys, for_executemany=True)
+    names = tuple(compiled.positiontup or compiled.params)
+    types = [compiled.binds[name].type.dialect_impl(dialect) for name in names]
+    converters = [(place, type_.bind_processor(dialect)) for place, type_ in enumerate(types)]
+    converted = tuple((place, convert) for place, convert in converters if convert is not None)
+    return _Prepared(str(compiled), names, converted, bool(compiled.positional))
 
 
 def given(conn: sa.Connection, names: Sequence[str], rows: Sequence[Sequence[str]]) -> sa.Subquery:

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 
 from engine.core.model import Decision, Enrollment, Event, Send, Snapshot, Step, Webhook
 from engine.errors import ClaimLost
-from engine.store.sets import Upsert, any_of, insert_missing, one_of, upsert
+from engine.store.sets import Upsert, any_of, insert_missing, one_of, upsert, write
 from engine.store.tables import alarms, contacts, decisions, deliveries, enrollments, events, moves, refusals
 
 Row = dict[str, Any]
@@ -96,7 +96,7 @@ def commit(conn: sa.Connection, walks: Sequence[Walked], now: datetime) -> Commi
     _place(conn, rows)
     for table, new in _ledgers(rows):
         if new:
-            conn.execute(_INSERTS[table], new)
+            write(conn, _INSERTS[table], new)
     insert_missing(conn, events, rows.emitted)
     _change(conn, rows.changes, now)
     _set_alarms(conn, rows)
@@ -287,11 +287,11 @@ def _see(conn: sa.Connection, rows: _Rows) -> None:
 
 def _place(conn: sa.Connection, rows: _Rows) -> None:
     if rows.started:
-        conn.execute(_INSERTS[enrollments], rows.started)
-    if rows.stepped and conn.execute(_STEP, rows.stepped).rowcount != len(rows.stepped):
+        write(conn, _INSERTS[enrollments], rows.started)
+    if rows.stepped and write(conn, _STEP, rows.stepped) != len(rows.stepped):
         raise ClaimLost("an enrollment that was claimed is gone; nothing was written")
     if rows.widened:
-        conn.execute(_STEP, rows.widened)
+        write(conn, _STEP, rows.widened)
 
 
 def _change(conn: sa.Connection, changes: Mapping[str, Mapping[str, Any]], now: datetime) -> None:
@@ -309,7 +309,7 @@ def _change(conn: sa.Connection, changes: Mapping[str, Mapping[str, Any]], now: 
 
 def _set_alarms(conn: sa.Connection, rows: _Rows) -> None:
     if rows.alarms:
-        conn.execute(_set_to(conn.dialect.name), rows.alarms)
+        write(conn, _set_to(conn.dialect.name), rows.alarms)
     if rows.silent:
         conn.execute(_SILENCE, {"ids": rows.silent})
 

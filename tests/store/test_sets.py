@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import sqlalchemy as sa
 from outbox import NOON, contact, counting, fresh
 from sqlalchemy.dialects import postgresql
 
-from engine.store.sets import given, insert_missing, one_of
-from engine.store.tables import contacts, templates
+from engine.store.sets import _prepared, given, insert_missing, one_of, write
+from engine.store.tables import contacts, decisions, refusals, templates
 
 
 def test_a_set_of_any_size_is_one_bound_value():
@@ -55,3 +57,41 @@ def test_what_is_there_already_is_left_alone():
         insert_missing(conn, templates, [])
         kept = conn.execute(sa.select(templates.c.version, templates.c.message).order_by(templates.c.version)).all()
         assert kept == [("t1", "email/a"), ("t2", "email/a")]
+
+
+_REFUSE = refusals.insert()
+_MOVE_ON = refusals.update().where(refusals.c.key == sa.bindparam("of"))
+_DECIDE = decisions.insert()
+REFUSAL = {
+    "key": "k:1", "contact_id": "ana", "journey": "trip", "state": "s0", "message": "email/a", "rule": "quiet",
+    "detail": "100% it's", "at": NOON, "until": None,
+}  # fmt: skip
+
+
+def test_rows_written_together_are_read_as_they_were():
+    with fresh() as conn:
+        assert write(conn, _REFUSE, [REFUSAL, REFUSAL | {"key": "k:2", "until": NOON}]) == 2
+        assert write(conn, _MOVE_ON, [{"of": "k:2", "until": NOON + timedelta(1)}, {"of": "gone", "until": NOON}]) == 1
+        found = conn.execute(sa.select(refusals).order_by(refusals.c.key)).mappings().all()
+        assert [dict(row) for row in found] == [
+            {"id": 1} | REFUSAL, {"id": 2} | REFUSAL | {"key": "k:2", "until": NOON + timedelta(1)},
+        ]  # fmt: skip
+
+
+def test_fractions_lists_and_absent_values_survive_being_written_together():
+    row = {
+        "key": "k:1", "contact_id": "ana", "journey": "trip", "version": "v", "state": "s0", "at": NOON, "group": "",
+        "arms": ["a", "b"], "chances": [0.1 + 0.2, 1 / 3], "arm": "a", "propensity": 1 / 3, "u": 0.1 + 0.2,
+        "policy": "p", "features": "", "cost": 0.0, "starts_at": NOON, "closes_at": NOON, "status": "open",
+        "touched": True, "reward": None, "learned": None,
+    }  # fmt: skip
+    with fresh() as conn:
+        write(conn, _DECIDE, [row])
+        assert dict(conn.execute(sa.select(decisions)).mappings().one()) == row
+
+
+def test_postgresql_fetches_no_key_for_rows_written_together():
+    prepared = _prepared(postgresql.psycopg.dialect(), _REFUSE, tuple(REFUSAL))
+    assert "%(at)s::BIGINT" in prepared.text
+    assert "RETURNING" not in prepared.text
+    assert (prepared.positional, set(prepared.names)) == (False, set(REFUSAL))
