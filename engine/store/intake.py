@@ -102,7 +102,7 @@ def _trigger_id(name: str, instant_key: str, contact_id: str) -> str:
 
 
 def _unknown(conn: sa.Connection, contact_ids: set[str]) -> tuple[str, ...]:
-    known = conn.execute(_KNOWN, {"ids": sorted(contact_ids)}).scalars() if contact_ids else ()
+    known = conn.execute(_KNOWN, {"ids": sorted(contact_ids)}).scalars().all() if contact_ids else ()
     return tuple(sorted(contact_ids.difference(known)))
 
 

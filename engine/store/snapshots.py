@@ -166,7 +166,7 @@ def _heard(history: Wanted) -> tuple[sa.Select[Any], Spans]:
 
 
 def _due(conn: sa.Connection, now: datetime, limit: int) -> list[str]:
-    return list(conn.execute(_DUE, {"now": now, "most": limit}).scalars())
+    return list(conn.execute(_DUE, {"now": now, "most": limit}).scalars().all())
 
 
 def _by_contact(rows: sa.CursorResult[Any], value: Callable[[Any], T], owner: int = 0) -> dict[str, list[T]]:
@@ -208,12 +208,17 @@ def _addresses(conn: sa.Connection, ids: Sequence[str]) -> dict[str, tuple[dict[
 
 
 def _events(conn: sa.Connection, ids: Sequence[str], now: datetime, needs: Needs) -> dict[str, list[Event]]:
-    found = _by_contact(conn.execute(_FRESH, {"ids": ids}), lambda row: Event(*row[1:]))
-    if needs.history:
-        old, spans = _old(tuple(sorted(needs.history.items())), seen=True)
-        for id_, seen in _by_contact(conn.execute(old, _reach(ids, now, spans)), lambda row: Event(*row[1:])).items():
-            found[id_] = found.get(id_, []) + seen
-    return found
+    asked, spans = _looked_at(tuple(sorted(needs.history.items())))
+    return _by_contact(conn.execute(asked, _reach(ids, now, spans)), lambda row: Event(*row[1:]))
+
+
+@lru_cache(maxsize=16)
+def _looked_at(history: Wanted) -> tuple[sa.Select[Any] | sa.CompoundSelect[Any], Spans]:
+    """Return the statement for all that a walk looks at, each half by its own index: fresh events, and old ones."""
+    if not history:
+        return _FRESH, ()
+    old, spans = _old(history, seen=True)
+    return sa.union_all(_FRESH, old), spans
 
 
 @lru_cache(maxsize=16)
