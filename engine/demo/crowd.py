@@ -21,7 +21,7 @@ from engine.store.connect import reading, writing
 from engine.store.intake import NewEvent, record
 from engine.store.leaving import BOUNCED, COMPLAINED, UNSUBSCRIBED, No, take_no
 from engine.store.people import NewContact, add_contacts
-from engine.store.sets import one_of
+from engine.store.sets import any_of
 from engine.store.tables import deliveries
 from engine.world import Happening, Sent, World
 
@@ -31,6 +31,11 @@ Coming = tuple[datetime, str, int, Happening]
 NOES = frozenset({UNSUBSCRIBED, COMPLAINED, BOUNCED})
 
 d = deliveries.c
+_HANDED = (
+    sa.select(d.key, d.contact_id, d.message, d.channel, d.sent_at, d.journey, d.state, d.topic)
+    .where(any_of(d.key, "keys"))
+    .order_by(d.key)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +126,8 @@ class Crowd:
         keys = [key for door in self.doors for key in door.taken()]
         if not keys:
             return
-        query = sa.select(d.key, d.contact_id, d.message, d.channel, d.sent_at, d.journey, d.state, d.topic)
         with reading(self.virtual.engine.store) as conn:
-            rows = conn.execute(query.where(one_of(d.key, keys)).order_by(d.key)).all()
+            rows = conn.execute(_HANDED, {"keys": keys}).all()
         self._topics.update((row.key, row.topic) for row in rows)
         for h in self.world.reactions(Sent(*row[:7]) for row in rows):
             self._count += 1

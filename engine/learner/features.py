@@ -28,6 +28,8 @@ MOST_OF_LIST = 8
 NONE = "~none"
 STEPS = (1.0, 2.0, 3.0, 5.0)
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.~-]")
+_PLAIN = (str, bytes, int, float, type(None))
+_SEVERAL = (Sequence, set, frozenset)
 _ODD = re.compile(r"[^A-Za-z0-9_.=~%-]")
 
 
@@ -57,11 +59,11 @@ def safe_tokens(line: str) -> tuple[str, ...]:
 
 def _tokens(source: str, value: Any, now: datetime) -> Iterator[str]:
     """Yield one token per value; a list gives one per element."""
-    if isinstance(value, Sequence | set | frozenset) and not isinstance(value, str | bytes):
+    if isinstance(value, _PLAIN) or not isinstance(value, _SEVERAL):
+        yield _token(source, _word(source, value, now))
+    else:
         words = sorted({_word(source, element, now) for element in value})[:MOST_OF_LIST]
         yield from (_token(source, word) for word in words or [NONE])
-    else:
-        yield _token(source, _word(source, value, now))
 
 
 def _word(source: str, value: Any, now: datetime) -> str:
@@ -95,6 +97,7 @@ def _binned(source: str, value: float | timedelta) -> str:
     return number_bin(value)
 
 
+@lru_cache(maxsize=8192)
 def number_bin(value: float) -> str:
     """Return the bin of a number, named by its bound nearest to zero: 7 -> "5", -0.25 -> "-0.2", 0 -> "0"."""
     try:
@@ -111,6 +114,7 @@ def number_bin(value: float) -> str:
     return f"{'-' if value < 0 else ''}{step * power:.10g}"
 
 
+@lru_cache(maxsize=8192)
 def _token(name: str, word: str) -> str:
     return _short(f"{_UNSAFE.sub(_percent, name)}={word}")
 
