@@ -23,6 +23,8 @@ from benchmarks import bare, sink, whole
 
 SIZES = (10_000, 200_000)
 DUE = 5_000
+ROUNDS = 3
+VARIANTS: tuple[whole.Variant, ...] = ("choose", "split")
 
 Rows = tuple[int, int]  # steps, mails
 
@@ -95,28 +97,34 @@ def _checked(figures: Figures, accepted: int) -> Figures:
 
 
 def bench(contacts: int, sizes: Sequence[int], say: Callable[[str], None]) -> dict[str, Any]:
-    """Run everything once and return one object with every figure."""
+    """Run everything in turn, ROUNDS times, and return one object with every figure: the median of each."""
+    runs: dict[str, list[Figures]] = {}
     with sink.sink() as port:
         engine_figures(port, "choose", (200, 0))  # first uses are slow everywhere
-        bare_one = bare_figures(port, (contacts, 0))
-        say(_line(bare_one, None))
-        lines = [bare_one]
-        for variant in ("choose", "split"):
-            lines.append(engine_figures(port, variant, (contacts, 0)))
-            say(_line(lines[-1], bare_one))
-        grown = []
-        for size in sizes:
-            grown.append(engine_figures(port, "choose", (DUE, size - DUE)))
-            say(_line(grown[-1], bare_one))
-    costs = [figures.cpu_ms_per_contact for figures in grown]
+        for _ in range(ROUNDS):
+            runs.setdefault("bare", []).append(bare_figures(port, (contacts, 0)))
+            for variant in VARIANTS:
+                runs.setdefault(variant, []).append(engine_figures(port, variant, (contacts, 0)))
+            for size in sizes:
+                runs.setdefault(str(size), []).append(engine_figures(port, "choose", (DUE, size - DUE)))
+    found = {name: _median(some) for name, some in runs.items()}
+    for name, figures in found.items():
+        say(_line(figures, None if name == "bare" else found["bare"]))
+    grown = [found[str(size)] for size in sizes]
     return {
         "machine": _machine(),
-        "bare": asdict(bare_one),
-        "engine": {figures.system.split(", ")[1]: asdict(figures) for figures in lines[1:]},
-        "ratio_to_bare": {f.system.split(", ")[1]: _ratio(f, bare_one) for f in lines[1:]},
+        "rounds": ROUNDS,
+        "bare": asdict(found["bare"]),
+        "engine": {variant: asdict(found[variant]) for variant in VARIANTS},
+        "ratio_to_bare": {variant: _ratio(found[variant], found["bare"]) for variant in VARIANTS},
         "sizes": [asdict(figures) for figures in grown],
-        "ratio_of_sizes": round(costs[-1] / costs[0], 2),
+        "ratio_of_sizes": round(grown[-1].cpu_ms_per_contact / grown[0].cpu_ms_per_contact, 2),
     }
+
+
+def _median(runs: Sequence[Figures]) -> Figures:
+    """Return the run in the middle: machines change their speed while one measures."""
+    return sorted(runs, key=lambda figures: figures.cpu_ms_per_contact)[len(runs) // 2]
 
 
 def _ratio(figures: Figures, to: Figures) -> float:
