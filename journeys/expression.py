@@ -40,7 +40,7 @@ class Scope:
     segments: Mapping[str, Expression] = field(default_factory=dict)
 
 
-def _uncompiled(scope: Scope) -> Any:
+def _uncompiled(_: Scope) -> Any:
     raise TypeError("an Expression comes from journeys.parse.parse")
 
 
