@@ -3,7 +3,7 @@
 Rules
 - Production, simulation and tests all enter here; only clock, store and channels differ.
 - A tick is one transaction: what was claimed, decided and queued commits together or not at all.
-- One contact's bug parks that contact (`_walked` holds the only broad except); the batch goes on.
+- One contact's bug parks that contact, and so does a row that the store refuses; the batch goes on.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ class Engine:
         for snapshot in snapshots:
             try:
                 walks.append(Walked(snapshot, tuple(walk(journeys, snapshot, moment))))
-            except Exception as bug:  # noqa: BLE001 - the one place that catches everything: the batch goes on
+            except Exception as bug:  # noqa: BLE001 - whatever it is, it is one contact's: the batch goes on
                 LOG.warning("contact %s is parked: %r", snapshot.contact.id, bug)
                 broken[snapshot.contact.id] = "".join(traceback.format_exception(bug))[-2000:]
         return walks, broken

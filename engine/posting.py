@@ -29,7 +29,6 @@ from engine.letters import Letters, Made
 from engine.store import delivering, intake
 from engine.store.connect import writing
 from engine.store.delivering import Delivery, Draft, Lease, Terms
-from journeys import Journey
 
 GROUP = 50
 """Most answers kept in memory before they are written: what a crash can put in doubt beyond what is on the wire."""
@@ -38,7 +37,7 @@ AGAIN = timedelta(minutes=1)
 """When a channel that does not answer, or is set up wrongly, is tried again."""
 
 
-class Terminal(Protocol):
+class Pace(Protocol):
     """What deliver needs of the engine's limits."""
 
     @property
@@ -86,11 +85,7 @@ class Post:
     def library(self) -> Library:
         return self.letters.library
 
-    @property
-    def journeys(self) -> Mapping[str, Journey]:
-        return self.letters.journeys
-
-    def deliver(self, store: sa.Engine, clock: Clock, limits: Terminal) -> Posted:
+    def deliver(self, store: sa.Engine, clock: Clock, limits: Pace) -> Posted:
         """Send at most `limits.messages` per channel."""
         now = clock.now()
         owner = f"{socket.gethostname()[:40]}-{os.getpid()}-{next(self._claims)}-{now.timestamp():.6f}"

@@ -2,12 +2,12 @@
 
 Rules
 - Nothing here knows what a journey does; it feeds events in and moves the clock.
-- One contact goes from alarm to alarm; a population goes in steps of STEP, empty ones jumped. Both make the same moves.
+- One contact goes from alarm to alarm, a population in steps of virtual time; both by the same tick.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -112,20 +112,3 @@ def run_events(world: Virtual, events: Iterable[NewEvent], until: datetime) -> N
         world.act()
     world.clock.jump(until)
     world.act()
-
-
-Happenings = Callable[[datetime, datetime], Sequence[NewEvent]]
-Seen = Callable[[datetime], None]
-
-
-def run_crowd(world: Virtual, until: datetime, happenings: Happenings, after: Seen | None = None) -> None:
-    """Advance a population in steps of STEP; `happenings(from, to)` gives what they do, `after` is told each step."""
-    now = world.clock.now()
-    while now < until:
-        then = min(now + STEP, until)
-        world.clock.jump(then)
-        world.feed(happenings(now, then))
-        world.act()
-        if after is not None:
-            after(then)
-        now = then

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from engine.store import connect, delivering
 from engine.store.delivering import Lease, Terms
-from engine.store.tables import addresses, contacts, decisions, deliveries
+from engine.store.tables import addresses, contacts, decisions, deliveries, enrollments, events, moves, refusals
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -122,3 +122,32 @@ def counting(conn: sa.Connection) -> Iterator[list[str]]:
         yield seen
     finally:
         sa.event.remove(conn, "before_cursor_execute", note)
+
+
+def moved(run, n, source, target, at=NOON):
+    return {"enrollment_id": run, "n": n, "source": source, "target": target, "why": "after 1h", "at": at}
+
+
+def refused(key, who, rule, at=NOON, **changes):
+    row = {
+        "key": key, "contact_id": who, "journey": "welcome", "state": "hello", "message": "email/hello", "rule": rule,
+        "detail": "promo 3/7d", "at": at, "until": None,
+    }  # fmt: skip
+    return row | changes
+
+
+def lived(conn, who="ana", run="r"):
+    """Ana signs up, is held, gets a message, clicks and buys."""
+    add(conn, events, happened(f"signup-{who}", who, "signup", NOON))
+    add(conn, enrollments, enrolled(run, who, status="left", left_at=NOON + 3 * HOUR, reason="goal"))
+    add(conn, moves, moved(run, 1, "start", "hello"), moved(run, 2, "hello", "exit", NOON + 3 * HOUR))
+    add(conn, refusals, refused(f"{run}:1", who, "quiet_hours", until=NOON + HOUR))
+    add(
+        conn,
+        decisions,
+        decided(f"{run}:1", who, at=NOON + HOUR, starts_at=NOON + HOUR, status="open", reward=1.0),
+    )
+    sent = {"status": "sent", "sent_at": NOON + HOUR, "ended_at": NOON + HOUR, "next_at": None, "decided": True}
+    add(conn, deliveries, queued(f"{run}:1", who, **sent))
+    add(conn, events, happened(f"click-{who}", who, "clicked", NOON + 2 * HOUR, key=f"{run}:1"))
+    add(conn, events, happened(f"order-{who}", who, "bought", NOON + 3 * HOUR, total=60))

@@ -6,29 +6,14 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from outbox import (
-    DAY,
-    HOUR,
-    MINUTE,
-    NOON,
-    TERMS,
-    add,
-    contact,
-    decided,
-    enrolled,
-    fresh,
-    happened,
-    message,
-    queued,
-)
+from outbox import DAY, HOUR, MINUTE, NOON, TERMS, add, contact, enrolled, fresh, lived, message
 
 from channels.channel import Receipt
 from engine.core.model import Reward
 from engine.store import delivering, history, learning
 from engine.store.delivering import Lease
 from engine.store.history import Question
-from engine.store.tables import contacts, deliveries, enrollments, events, moves, refusals
-from engine.store.tables import decisions as decisions_table
+from engine.store.tables import contacts, enrollments
 
 QUESTION = Question("welcome", ("bought",), 3 * DAY, NOON + 10 * DAY)
 
@@ -51,35 +36,6 @@ def conn():
     with fresh() as conn:
         contact(conn, "ana")
         yield conn
-
-
-def moved(run, n, source, target, at=NOON):
-    return {"enrollment_id": run, "n": n, "source": source, "target": target, "why": "after 1h", "at": at}
-
-
-def refused(key, who, rule, at=NOON, **changes):
-    row = {
-        "key": key, "contact_id": who, "journey": "welcome", "state": "hello", "message": "email/hello", "rule": rule,
-        "detail": "promo 3/7d", "at": at, "until": None,
-    }  # fmt: skip
-    return row | changes
-
-
-def lived(conn, who="ana", run="r"):
-    """Ana signs up, is held, gets a message, clicks and buys."""
-    add(conn, events, happened(f"signup-{who}", who, "signup", NOON))
-    add(conn, enrollments, enrolled(run, who, status="left", left_at=NOON + 3 * HOUR, reason="goal"))
-    add(conn, moves, moved(run, 1, "start", "hello"), moved(run, 2, "hello", "exit", NOON + 3 * HOUR))
-    add(conn, refusals, refused(f"{run}:1", who, "quiet_hours", until=NOON + HOUR))
-    add(
-        conn,
-        decisions_table,
-        decided(f"{run}:1", who, at=NOON + HOUR, starts_at=NOON + HOUR, status="open", reward=1.0),
-    )
-    sent = {"status": "sent", "sent_at": NOON + HOUR, "ended_at": NOON + HOUR, "next_at": None, "decided": True}
-    add(conn, deliveries, queued(f"{run}:1", who, **sent))
-    add(conn, events, happened(f"click-{who}", who, "clicked", NOON + 2 * HOUR, key=f"{run}:1"))
-    add(conn, events, happened(f"order-{who}", who, "bought", NOON + 3 * HOUR, total=60))
 
 
 def answer(conn, status, number, now, owner):
