@@ -1,0 +1,16 @@
+"""Filled in below."""
+
+from __future__ import annotations
+
+revision = "0003_choice"
+down_revision = "0002_versions"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Nothing yet."""
+
+
+def downgrade() -> None:
+    """Nothing yet."""
