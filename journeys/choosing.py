@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Literal, cast
 
 from journeys.conditions import read_condition, read_expression, read_values
+from journeys.dayparts import Daypart, read_times
 from journeys.expression import Expression
 from journeys.fields import Fields, read_share, shaped
 from journeys.journey import NOTHING, Action, Arm, Choose, Explore, Reward
@@ -19,10 +21,10 @@ from journeys.project_file import POLICIES
 from journeys.spot import Desk, Spot, known_event, read_message
 
 CHOOSE_KEYS = (
-    "arms", "messages", "channels", "nothing", "reward", "context", "baseline", "explore", "stop_arm_if", "keep",
-    "learn",
+    "arms", "messages", "channels", "times", "nothing", "reward", "context", "baseline", "explore", "stop_arm_if",
+    "keep", "learn",
 )  # fmt: skip
-ARM_KEYS = ("send", "id", "if", "cost", "vars")
+ARM_KEYS = ("send", "id", "times", "if", "cost", "vars")
 REWARD_KEYS = ("within", "score", "clip")
 EXPLORE_KEYS = ("policy", "warmup", "min_share", "half_life", "shares")
 STOP = {"unsubscribed": 0.01, "complained": 0.001, "bounced": 0.05}
@@ -70,11 +72,11 @@ def _arms(table: _Table) -> list[Arm]:
         for key in ("messages", "channels", "nothing"):
             if key in fields:
                 page.add("S104", fields.keys[key], f"`{key}` does not go with `arms`: write one or the other")
-        arms = [arm for item in fields.items("arms") if (arm := _arm(table, item))]
-        return _distinct(table, arms)
+        return _distinct(table, [arm for item in fields.items("arms") for arm in _arm(table, item)])
     if not fields.needs("messages", "channels"):
         return []
-    arms = [arm for item in fields.items("messages") for arm in _row(table, item)]
+    times = read_times(page, fields, table.desk.project)
+    arms = [arm for item in fields.items("messages") for one in _row(table, item) for arm in _spread(one, times)]
     return _distinct(table, [*arms, SILENCE] if fields.flag("nothing", False) else arms)
 
 
@@ -105,23 +107,33 @@ def _row(table: _Table, message: Node) -> list[Arm]:
     return [Arm(name, name, name.partition("/")[0]) for name in found]
 
 
-def _arm(table: _Table, node: Node) -> Arm | None:
+def _arm(table: _Table, node: Node) -> list[Arm]:
+    """Return one arm for each of its times; a message without times is one arm, which leaves at once."""
     spot, project = table.spot, table.desk.project
+    usual = read_times(spot.page, table.fields, project)
     if node.kind == "text":
         if node.raw == NOTHING:
-            return SILENCE
+            return [SILENCE]
         message = read_message(spot.page, node, project)
-        return Arm(message, message, message.partition("/")[0]) if message else None
+        return _spread(Arm(message, message, message.partition("/")[0]), usual) if message else []
     fields = Fields(spot.page, node, ARM_KEYS, "an arm")
     if not fields.needs("send"):
-        return None
+        return []
     message = read_message(spot.page, fields.node_of("send"), project)
     guard = read_condition(spot.page, fields.node_of("if"), spot.names)
     cost = read_expression(spot.page, fields.node_of("cost"), spot.names, "number")
     values = read_values(spot.page, fields.node_of("vars"), spot.names, "vars")
+    times = read_times(spot.page, fields, project) if "times" in fields else usual
     if message is None:
-        return None
-    return Arm(fields.name("id") or message, message, message.partition("/")[0], guard, cost, values)
+        return []
+    return _spread(Arm(fields.name("id") or message, message, message.partition("/")[0], guard, cost, values), times)
+
+
+def _spread(arm: Arm, times: Sequence[Daypart]) -> list[Arm]:
+    """Return the arm once for each time; at NOW it keeps its plain name."""
+    return [
+        replace(arm, id=f"{arm.id}@{name}", daypart=name, window=window) if window else arm for name, window in times
+    ] or [arm]
 
 
 def _reward(table: _Table) -> Reward | None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import time, timedelta
 from typing import Any, Literal
 
+from journeys.expectation import JourneyTest
 from journeys.expression import Expression
 from journeys.place import Place
 from journeys.span import show_span
@@ -99,14 +100,20 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One thing a decision may pick: a message on its channel, or NOTHING (channel "")."""
+    """One thing a decision may pick: a message on its channel in a part of the day, or NOTHING (channel "").
 
-    id: str  # the message unless the file gives another
+    `daypart` is "" for a message that leaves at once; else a daypart's name ("evening") or its hours
+    ("18:00-20:30"), and `window` holds those hours in the contact's zone.
+    """
+
+    id: str  # the message (with its daypart: "email/cart_plain@evening") unless the file gives another
     message: str
     channel: str
     guard: Expression | None = None
     cost: Expression | None = None
     vars: Mapping[str, Any] = field(default_factory=dict)
+    daypart: str = ""
+    window: Window | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,7 +313,7 @@ class Journey:
     start: str
     states: Mapping[str, State]  # in file order
     moved: Mapping[str, str] = field(default_factory=dict)
-    tests: tuple[Mapping[str, Any], ...] = ()
+    tests: tuple[JourneyTest, ...] = ()
     note: str | None = None
     owner: str | None = None
     tags: tuple[str, ...] = ()

@@ -11,6 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from journeys.conditions import read_expression
+from journeys.dayparts import read_dayparts
 from journeys.expression import Expression
 from journeys.fields import Fields
 from journeys.limits import project_limits
@@ -27,7 +28,7 @@ KEYS = (
     "decisions", "tracking", "late", "webhooks", "retention", "web",
 )  # fmt: skip
 POLICIES = ("vw", "thompson", "beta", "random", "fixed")
-DECISION_KEYS = ("policy", "warmup", "min_share", "random", "reward", "context")
+DECISION_KEYS = ("policy", "warmup", "min_share", "random", "reward", "context", "dayparts")
 _VAR = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 _MONTHS = re.compile(r"(\d+)mo")
 
@@ -145,6 +146,7 @@ def _decisions(top: Fields, data: Data) -> dict[str, Any]:
         "min_share": fields.share("min_share", 0.005),
         "random": fields.share("random", 0.02),
         "reward": {name: score for name, score in reward.items() if score is not None},
+        "dayparts": read_dayparts(top.page, fields),
         "context": tuple(one for one in context if one) if "context" in fields else _usual_context(top.page, data),
     }
 
