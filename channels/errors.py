@@ -8,7 +8,10 @@ TemplateProblem          the author's: a template that cannot be read or rendere
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 
 class ChannelError(Exception):
@@ -32,11 +35,35 @@ class ChannelMisconfigured(ChannelError):
     """The operator must change a setting; `says` names it and the way out."""
 
 
-class TemplateProblem(Exception):
-    """A template is wrong or a value it needs is missing; `says` is one sentence."""
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """What is wrong at one place of a message file; columns count from 1, `end_col` exclusive, 0 = the whole line.
 
-    def __init__(self, file: str, line: int, says: str) -> None:
+    `edits` (line, col, end_col, text) would repair it.
+    """
+
+    code: str
+    severity: Literal["error", "warning"]
+    file: str
+    line: int
+    says: str
+    col: int = 0
+    end_col: int = 0
+    label: str = ""
+    helps: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    edits: tuple[tuple[int, int, int, str], ...] = ()
+
+
+class TemplateProblem(Exception):
+    """A template is wrong or a value it needs is missing; `says` is one sentence.
+
+    `flaws` are what is known of it more exactly: at least one, the problem itself.
+    """
+
+    def __init__(self, file: str, line: int, says: str, flaws: Sequence[Flaw] = ()) -> None:
         super().__init__(f"{file}:{line}: {says}")
         self.file = file
         self.line = line
         self.says = says
+        self.flaws = tuple(flaws) or (Flaw("T700", "error", file, line, says),)

@@ -7,10 +7,8 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 import css_inline
-import mrml
 from inscriptis import get_text
 
 from channels.errors import TemplateProblem
@@ -20,13 +18,6 @@ FRONT = re.compile(r"\A\ufeff?\s*<!--(.*?)-->[ \t]*\n?", re.DOTALL)
 FRONT_LINE = re.compile(r"\s*([A-Za-z_-]+)\s*:\s*(.*?)\s*\Z")
 FRONT_KEYS = ("subject", "preheader")
 COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
-MJML_TAG = re.compile(r"<(/?)(mjml|mj-[a-z-]+)\b(?:[^>\"']|\"[^\"]*\"|'[^']*')*?(/?)>", re.DOTALL)
-MJML_NAMES = (
-    "head body attributes all class breakpoint font html-attributes selector html-attribute preview style title raw "
-    "accordion accordion-element accordion-title accordion-text button carousel carousel-image column divider group "
-    "hero image navbar navbar-link section social social-element spacer table text wrapper"
-)
-MJML_TAGS = ("mjml", *(f"mj-{name}" for name in MJML_NAMES.split()))
 HREF = re.compile(r"(<(?:a|area|v:\w+)\b[^>]*?\shref=)(?:\"([^\"]*)\"|'([^']*)')", re.IGNORECASE | re.DOTALL)
 BODY = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
 PREHEADER = '<div style="display:none;max-height:0;overflow:hidden;mso-hide:all">{}</div>'
@@ -88,41 +79,6 @@ def _unquoted(file: str, line: int, value: str) -> str:
         return str(json.loads(value))
     except ValueError:
         raise TemplateProblem(file, line, 'a value that begins with " must end with one, and write " as \\"') from None
-
-
-def mjml_to_html(file: str, source: str, hidden: str) -> str:
-    """Compile MJML; `source` is the author's text (for line numbers), `hidden` the one with marks."""
-    check_mjml(file, source)
-    try:
-        options = mrml.RenderOptions(fonts={})  # no web fonts from third parties behind the reader's back
-        return str(mrml.to_html(hidden, render_options=options).content)
-    except OSError as error:
-        says = f"this is not well-formed MJML ({error}); look for a stray < or an attribute without quotes"
-        raise TemplateProblem(file, _first_line(source), says) from None
-
-
-def check_mjml(file: str, source: str) -> None:
-    """Refuse unknown, unclosed and crossed MJML tags, by line."""
-    text = COMMENT.sub(lambda m: "\n" * m.group().count("\n"), source)
-    open_tags: list[tuple[str, int]] = []
-    for found in MJML_TAG.finditer(text):
-        closing, name, single = found.groups()
-        line = text.count("\n", 0, found.start()) + 1
-        if name not in MJML_TAGS:
-            close = get_close_matches(name, MJML_TAGS, 1)
-            raise TemplateProblem(
-                file, line, f"unknown MJML tag {name}" + (f"; did you mean {close[0]}?" if close else "")
-            )
-        if closing and (not open_tags or open_tags.pop()[0] != name):
-            raise TemplateProblem(file, line, f"</{name}> closes nothing that is open here")
-        if not closing and not single:
-            open_tags.append((name, line))
-    if open_tags:
-        raise TemplateProblem(file, open_tags[-1][1], f"<{open_tags[-1][0]}> is never closed")
-
-
-def _first_line(source: str) -> int:
-    return source[: len(source) - len(source.lstrip())].count("\n") + 1
 
 
 def inlined(file: str, document: str) -> str:

@@ -20,7 +20,8 @@ import yaml
 
 from channels.errors import TemplateProblem
 from channels.marks import CLOSE, OPEN, Marks, Tag
-from channels.markup import Source, cut, inlined, mjml_to_html, to_text, with_links, with_preheader
+from channels.markup import Source, cut, inlined, to_text, with_links, with_preheader
+from channels.mjml import mjml_to_html
 from channels.render import OTHER_SCHEMES, WEB, Links, PersonalLinks, Program, check_source, own_names
 from channels.sandbox import OWN, Sandbox
 

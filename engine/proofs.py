@@ -1,53 +1,136 @@
-"""Proof-reading the templates: every message of the project is compiled and filled in once, before anybody gets it.
+"""Proof-reading the templates: every message is read, checked and filled in once, before anybody gets it.
 
-The values are invented: what data.yaml declares, without a value or with its default. So only two things are found
-here for certain: a template that cannot be read (T700), and a name that nothing declares (T701). What goes wrong with
-particular values ends as failed(render) for that person.
+The values are invented: what data.yaml declares, without a value or with its default. A template that cannot be read is
+T700 (T702 where MJML has no such tag), a name that nothing declares T701, and what its readers would mind T703-T706.
+What goes wrong with one person's values ends as failed(render) for that person.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from channels.errors import TemplateProblem
-from channels.templates import load_template
-from journeys import Choose, Journey, Problem, Send
+from channels import checks
+from channels.errors import Flaw, TemplateProblem
+from channels.templates import Template, load_template
+from channels.uses import Use, uses
+from journeys import Choose, Journey, Problem, Send, State
+from journeys.facts import NO_FACTS, Facts
+from journeys.page import near
+from journeys.problem import Edit
 from journeys.project import Definitions, Project
 
 UNKNOWN = re.compile(r'^(there is no "|"[^"]+" is not known)')
 PAGES = ("unsubscribe_url", "preferences_url", "view_url")
+LINK = "https://example.test/{}"
 
 
-def proofs(definitions: Definitions) -> list[Problem]:
-    """Return what is wrong in the templates, one problem per message."""
+def proofs(definitions: Definitions, facts: Facts = NO_FACTS) -> list[Problem]:
+    """Return what is wrong in the templates, by file and line."""
     project = definitions.project
     if project is None:
         return []
-    found = (_proof(message, files, definitions) for message, files in sorted(project.messages.items()))
-    return [problem for problem in found if problem is not None]
+    readers = [Reader(message, files, definitions, facts) for message, files in sorted(project.messages.items())]
+    found = (_problem(flaw, project) for reader in readers for flaw in reader.flaws())
+    return sorted(dict.fromkeys(found), key=lambda one: (one.file, one.line, one.col, one.code))
 
 
-def _proof(message: str, files: tuple[Path, ...], definitions: Definitions) -> Problem | None:
-    project = definitions.project
-    assert project is not None  # noqa: S101 - proofs() has looked
-    try:
-        template = load_template(files)
-    except TemplateProblem as wrong:
-        return _problem("T700", wrong, project)
-    try:
-        template.render(sample(message, definitions), lambda number: f"https://example.test/{number}")
-    except TemplateProblem as wrong:
-        return _problem("T701", wrong, project) if UNKNOWN.match(wrong.says) else None
-    return None
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """One message, with all that its templates may name."""
+
+    message: str
+    files: tuple[Path, ...]
+    definitions: Definitions
+    facts: Facts
+
+    def flaws(self) -> Iterator[Flaw]:
+        try:
+            template = load_template(self.files)
+        except TemplateProblem as wrong:
+            yield from wrong.flaws
+            return
+        names = sample(self.message, self.definitions)
+        unknown = [flaw for file in self.files for flaw in self._unknown(file, names)]
+        yield from unknown
+        for file in self.files:
+            yield from self._looks(file, template)
+        for locale in template.variants:
+            yield from self._filled(template, locale, (names, bool(unknown)))
+
+    def _unknown(self, file: Path, names: Mapping[str, Any]) -> Iterator[Flaw]:
+        for use in uses(str(file), _text(file)):
+            known = names.get(use.root)
+            if isinstance(known, Mapping) and use.name not in known:
+                yield self._named(str(file), use, known)
+
+    def _named(self, file: str, use: Use, known: Mapping[str, Any]) -> Flaw:
+        guess = near(use.name, known) or _part(use.name, known)
+        flaw = Flaw("T701", "error", file, use.line, _nothing(use, self._entries()), use.col, use.end_col)
+        if guess is None:
+            helps = (f"there {'are' if len(known) > 1 else 'is'}: {', '.join(known)}",) if known else ()
+            return replace(flaw, helps=helps)
+        edits = ((use.line, use.col, use.end_col, guess),) if use.col else ()
+        return replace(flaw, label=f'did you mean "{guess}"?', helps=self._fallback(use, guess), edits=edits)
+
+    def _fallback(self, use: Use, name: str) -> tuple[str, ...]:
+        """Return the advice to say something else where a contact has no value."""
+        missing = self.facts.without.get(name)
+        project = self.definitions.project
+        declared = project.data.attributes.get(name) if project else None
+        if use.root != "contact" or use.guarded or declared is None or declared.default is not None:
+            return ()
+        share = "" if missing is None else f" (missing for {missing:.0%} of contacts)"
+        return (f'give a fallback too: `{{{{ contact.{name} or "there" }}}}`{share}',)
+
+    def _entries(self) -> list[str]:
+        return [name for name, journey in self.definitions.journeys.items() if self.message in set(_messages(journey))]
+
+    def _looks(self, file: Path, template: Template) -> Iterator[Flaw]:
+        text = _text(file)
+        yield from checks.in_source(str(file), text)
+        found = self._leavable()
+        if found is not None and file.suffix in {".mjml", ".html"} | ({".txt"} if len(self.files) == 1 else set()):
+            journey, state, topic = found
+            place = state.places.get("send") or state.places.get("choose") or state.place
+            note = f"used by {journey.file}:{place.line} (topic: {topic})"
+            for flaw in checks.way_out(str(file), text, template, topic):
+                yield replace(flaw, notes=(note,))
+
+    def _leavable(self) -> tuple[Journey, State, str] | None:
+        """Return the first use of this message under a topic that people may leave."""
+        if not self.message.startswith("email/"):
+            return None
+        for journey in self.definitions.journeys.values():
+            if not journey.transactional:
+                for state in journey.states.values():
+                    if self.message in _messages_of(state):
+                        return journey, state, journey.topic
+        return None
+
+    def _filled(self, template: Template, locale: str, known: tuple[dict[str, Any], bool]) -> Iterator[Flaw]:
+        """Fill one language in; a name that is unknown is said here only when the tree did not show it."""
+        names, told = known
+        try:
+            rendered = template.render({**names, "contact": {**names["contact"], "locale": locale}}, LINK.format)
+        except TemplateProblem as wrong:
+            if UNKNOWN.match(wrong.says) and not told:
+                yield Flaw("T701", "error", wrong.file, wrong.line, wrong.says)
+            return
+        yield from checks.size(str(self._file(locale)), rendered)
+
+    def _file(self, locale: str) -> Path:
+        end = f".{locale}" if locale else ""
+        return next((file for file in self.files if file.stem.lower().endswith(end)), self.files[0])
 
 
 def sample(message: str, definitions: Definitions) -> dict[str, Any]:
     """Return every name that a template of this message may use, with declared names and no values."""
     project = definitions.project
-    assert project is not None  # noqa: S101 - as above
+    assert project is not None  # noqa: S101 - proofs() has looked
     using = [journey for journey in definitions.journeys.values() if message in set(_messages(journey))]
     events = project.data.events
     entry = dict.fromkeys(p for journey in using for event in journey.enter.events for p in events.get(event, {}))
@@ -59,16 +142,19 @@ def sample(message: str, definitions: Definitions) -> dict[str, Any]:
         "vars": {name: value for journey in using for name, value in _vars(journey, message).items()},
         "message": {"id": message, "channel": channel, "topic": ""},
         "currency": project.currency,
-        **dict.fromkeys(PAGES, "https://example.test/"),
+        **dict.fromkeys(PAGES, LINK.format("")),
     }
 
 
 def _messages(journey: Journey) -> Iterator[str]:
     for state in journey.states.values():
-        if isinstance(state.action, Send):
-            yield state.action.message
-        elif isinstance(state.action, Choose):
-            yield from (arm.message for arm in state.action.arms)
+        yield from _messages_of(state)
+
+
+def _messages_of(state: State) -> Iterable[str]:
+    if isinstance(state.action, Send):
+        return (state.action.message,)
+    return tuple(arm.message for arm in state.action.arms) if isinstance(state.action, Choose) else ()
 
 
 def _vars(journey: Journey, message: str) -> dict[str, Any]:
@@ -93,12 +179,41 @@ def _values(using: list[Journey]) -> dict[str, Any]:
     return dict.fromkeys(sorted(names))
 
 
-def _problem(code: str, wrong: TemplateProblem, project: Project) -> Problem:
-    file = Path(wrong.file)
-    shown = file.relative_to(project.root).as_posix() if file.is_relative_to(project.root) else wrong.file
+def _nothing(use: Use, journeys: list[str]) -> str:
+    """Return what is said of a name that nothing declares."""
+    where = f" of {journeys[0]}" if len(journeys) == 1 else ""
+    return {
+        "contact": f'a contact has no attribute "{use.name}"',
+        "entry": f'the event at the start{where} has no "{use.name}"',
+        "journey": f"no state{where} sets journey.{use.name}",
+        "vars": f'there is no var "{use.name}"{where}',
+    }.get(use.root, f'{use.root} has no "{use.name}"')
+
+
+def _part(word: str, names: Iterable[str]) -> str | None:
+    """Return the first name that has `word` among its parts: name -> first_name."""
+    return next((name for name in names if word in name.split("_")), None)
+
+
+def _text(file: Path) -> str:
+    return file.read_text(encoding="utf-8-sig", errors="replace").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _problem(flaw: Flaw, project: Project) -> Problem:
+    file = Path(flaw.file)
+    shown = file.relative_to(project.root).as_posix() if file.is_relative_to(project.root) else flaw.file
+    col, end_col = (flaw.col, flaw.end_col) if flaw.col else _whole(file, flaw.line)
+    return Problem(
+        flaw.code, flaw.severity, shown, flaw.line, col, end_col, flaw.says, label=flaw.label, helps=flaw.helps,
+        notes=flaw.notes, fix=tuple(Edit(*edit) for edit in flaw.edits),
+    )  # fmt: skip
+
+
+def _whole(file: Path, number: int) -> tuple[int, int]:
+    """Return the columns of what is written in a line."""
     try:
-        line = file.read_text(encoding="utf-8", errors="replace").splitlines()[wrong.line - 1]
+        line = _text(file).split("\n")[number - 1]
     except (OSError, IndexError):
         line = ""
     start = len(line) - len(line.lstrip()) + 1
-    return Problem(code, "error", shown, wrong.line, start, max(len(line.rstrip()), start) + 1, wrong.says)
+    return start, max(len(line.rstrip()), start) + 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from engine.app import Options
     from engine.clock import Clock
     from engine.engine import Engine
+    from journeys.facts import Facts
     from journeys.project import Definitions, Project
 
 
@@ -76,11 +77,11 @@ class Session:
             raise ConfigError(says)
         return root
 
-    def definitions(self) -> Definitions:
-        """Read every file of the project; problems are in the result."""
+    def definitions(self, ask: Callable[[Project], Facts] | None = None) -> Definitions:
+        """Read every file of the project; problems are in the result. `ask`: what is known about people."""
         from journeys.load import load
 
-        found = load(self.root, self.env)
+        found = load(self.root, self.env, ask) if ask else load(self.root, self.env)
         self.project_name = found.project.name if found.project else None
         return found
 
@@ -94,6 +95,15 @@ class Session:
             raise DefinitionError(problems)
         self.project_name = project.name
         return project
+
+    def facts(self, project: Project) -> Facts:
+        """Return what the store knows, if it is there and of this program's schema; -v says why when it is not."""
+        from engine.facts import facts_of
+
+        found, why = facts_of(project, self.url(project), self.now())
+        if why and self.flags.verbose:
+            self.note(f"no figures about people: {why}")
+        return found
 
     def url(self, project: Project) -> str:
         """Return the address of the store: --db, else what sojourn.yaml says."""
@@ -120,7 +130,8 @@ class Session:
         from engine.errors import DefinitionError
         from engine.proofs import proofs
 
-        if definitions.ok and (broken := proofs(definitions)):
+        broken = [one for one in proofs(definitions) if one.severity == "error"] if definitions.ok else []
+        if broken:
             raise DefinitionError(broken)
         given = options or Options()
         engine = build(definitions, replace(given, url=given.url or self.flags.url))
