@@ -1,7 +1,7 @@
 """What is wrong with a journey that can be read: each rule a plain function, all of them in CHECKS.
 
 Rules
-- A rule looks at one journey and its project, never at people: what needs counts from the store is said elsewhere.
+- A rule looks at one journey, its project and the facts; what needs counts from the store is silent without them.
 - Error: the journey would do harm, or never what its author wrote. Warning: it works, and something is better.
 - A finding names the author's own words and the way out.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from journeys import check_choices, check_flow, check_pressure
+from journeys.facts import NO_FACTS, Facts
 from journeys.finding import channels, warning
 from journeys.journey import Journey
 from journeys.place import Place
@@ -18,11 +19,13 @@ from journeys.problem import Problem
 from journeys.project import Project
 
 Check = Callable[[Journey, Project], Iterable[Problem]]
+Look = Callable[[Journey, Project, Facts], Iterable[Problem]]
 
 
-def check(journey: Journey, project: Project) -> list[Problem]:
-    """Return everything that is wrong with `journey`, in the order of its lines."""
+def check(journey: Journey, project: Project, facts: Facts = NO_FACTS) -> list[Problem]:
+    """Return everything that is wrong with `journey`, in the order of its lines; `facts` is what the store knows."""
     found = dict.fromkeys(problem for rule in CHECKS for problem in rule(journey, project))
+    found |= dict.fromkeys(problem for look in LOOKS for problem in look(journey, project, facts))
     return sorted(found, key=lambda problem: (problem.file, problem.line, problem.col, problem.code))
 
 
@@ -68,3 +71,5 @@ CHECKS: list[Check] = [
     no_word_on_reentry,
     no_holdout,
 ]
+
+LOOKS: list[Look] = []

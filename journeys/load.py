@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from journeys.build import build
 from journeys.check import check, ignored
 from journeys.data_file import read_data
+from journeys.facts import NO_FACTS, Facts
 from journeys.fragments import Fetch, Shelf
 from journeys.journey import Journey
 from journeys.messages import messages
@@ -19,14 +20,31 @@ from journeys.project_file import read_project
 from journeys.reader import LONGEST, decode, read
 
 PROJECT, DATA = "sojourn.yaml", "data.yaml"
+Ask = Callable[[Project], Facts]
+
+
+def _nobody(_: Project) -> Facts:
+    return NO_FACTS
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """One journey file: the journey unless it has an error, and what was found in it and in the files it uses."""
+    """One journey file: the journey unless it has an error, and what was found in it and in the files it uses.
+
+    An error in one of its tests is an error of the file, but the journey can be drawn and its other tests be run.
+    """
 
     journey: Journey | None
     problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What a journey file is read with: what reads other files, the names of all fragments, and the facts."""
+
+    fetch: Fetch
+    fragments: tuple[str, ...] = ()
+    facts: Facts = NO_FACTS
 
 
 def find_root(start: Path) -> Path | None:
@@ -35,10 +53,14 @@ def find_root(start: Path) -> Path | None:
     return next((folder for folder in (start, *start.parents) if (folder / PROJECT).is_file()), None)
 
 
-def load(root: Path, env: Mapping[str, str]) -> Definitions:
-    """Return all that the files under `root` say; a broken file never hides another."""
+def load(root: Path, env: Mapping[str, str], ask: Ask = _nobody) -> Definitions:
+    """Return all that the files under `root` say; a broken file never hides another.
+
+    `ask` gives what the store knows; problems then say more, and hints that need counts are given.
+    """
     root = root.resolve()
     project, problems = load_project(root, env)
+    facts = ask(project) if project is not None else NO_FACTS
     journeys: dict[str, Journey] = {}
     sources: dict[str, str] = {}
     for path in _yaml_files(root / "journeys"):
@@ -47,7 +69,7 @@ def load(root: Path, env: Mapping[str, str]) -> Definitions:
             read(page)
             problems += page.problems
             continue
-        loaded = _loaded(page, project, _fetch(root), _names(root / "fragments"))
+        loaded = _loaded(page, project, Around(_fetch(root), _names(root / "fragments"), facts))
         problems += loaded.problems
         journey = loaded.journey
         if journey is not None and journey.name in journeys:
@@ -74,28 +96,33 @@ def load_project(root: Path, env: Mapping[str, str]) -> tuple[Project | None, li
 
 
 def load_journey(
-    text: str, file: str, project: Project, fetch: Fetch | None = None
+    text: str, file: str, project: Project, fetch: Fetch | None = None, facts: Facts = NO_FACTS
 ) -> tuple[Journey | None, list[Problem]]:
     """Return the journey that `text` says, and its problems; `fetch` gives the texts of fragments and used files.
 
     Without `fetch` they are read from the project's folder.
     """
-    loaded = _loaded(Page(file, text), project, fetch or _fetch(project.root), ())
+    loaded = _loaded(Page(file, text), project, Around(fetch or _fetch(project.root), (), facts))
     return loaded.journey, list(_ordered(loaded.problems))
 
 
-def _loaded(page: Page, project: Project, fetch: Fetch, fragments: tuple[str, ...]) -> Loaded:
-    shelf = Shelf(fetch, fragments)
+def _loaded(page: Page, project: Project, around: Around) -> Loaded:
+    shelf = Shelf(around.fetch, around.fragments)
     root = read(page) if not page.problems else None
     if root is None and not page.problems:
         page.add("S113", (1, 1, 2), "this file is empty")
     journey = build(page, root, project, shelf) if root is not None else None
     found = [*page.problems, *(problem for other, _ in shelf.pages.values() for problem in other.problems)]
-    if journey is None or any(problem.severity == "error" for problem in found):
+    if journey is None or _broken(journey, found):
         return Loaded(None, _heeded(found, page))
-    found += check(journey, project)
-    broken = any(problem.severity == "error" for problem in found)
-    return Loaded(None if broken else journey, _heeded(found, page))
+    found += check(journey, project, around.facts)
+    return Loaded(None if _broken(journey, found) else journey, _heeded(found, page))
+
+
+def _broken(journey: Journey, problems: Iterable[Problem]) -> bool:
+    """Return whether there is an error outside of the journey's tests: those are wrong without it being wrong."""
+    of_tests = {problem for test in journey.tests for problem in test.broken}
+    return any(problem.severity == "error" and problem not in of_tests for problem in problems)
 
 
 def _heeded(problems: Iterable[Problem], page: Page) -> tuple[Problem, ...]:
