@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from hashlib import sha256
 from typing import Any
 
 import sqlalchemy as sa
 
-from engine.store import connect, delivering
+from engine.store import delivering
 from engine.store.delivering import Lease, Terms
 from engine.store.tables import addresses, contacts, decisions, deliveries, enrollments, events, moves, refusals
 
@@ -19,22 +18,6 @@ NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 LEASE = Lease("one", 10 * MINUTE)
 TERMS = Terms(lambda channel, address: sha256(f"{channel}:{address.lower()}".encode()).hexdigest())
-
-
-@cache
-def _store() -> sa.Engine:
-    engine = connect.open_store("sqlite://")
-    with connect.writing(engine) as conn:
-        connect.create(conn)
-    return engine
-
-
-@contextmanager
-def fresh() -> Iterator[sa.Connection]:
-    """Give a transaction on an empty store and leave nothing behind."""
-    with _store().connect() as conn, conn.begin() as transaction:
-        yield conn
-        transaction.rollback()
 
 
 def contact(conn: sa.Connection, name: str, consents: str = "promo", **addressed: str) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from outbox import DAY, HOUR, MINUTE, NOON, TERMS, add, contact, enrolled, fresh, lived, message
+from outbox import DAY, HOUR, MINUTE, NOON, TERMS, add, contact, enrolled, lived, message
 
 from channels.channel import Receipt
 from engine.core.model import Reward
@@ -32,7 +32,7 @@ SCRIPTS = st.lists(
 
 
 @pytest.fixture
-def conn():
+def conn(fresh):
     with fresh() as conn:
         contact(conn, "ana")
         yield conn
@@ -90,9 +90,9 @@ def test_a_timeline_of_one_journey_leaves_the_others_out(conn):
     assert told == {"", "cart"}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(SCRIPTS)
-def test_whatever_happens_every_intent_is_somewhere_and_only_there(script):
+def test_whatever_happens_every_intent_is_somewhere_and_only_there(fresh, script):
     with fresh() as conn:
         for n in range(6):
             contact(conn, f"c{n}")

@@ -16,7 +16,6 @@ from outbox import (
     counting,
     decided,
     enrolled,
-    fresh,
     going,
     happened,
     lived,
@@ -34,7 +33,7 @@ QUESTION = Question("welcome", ("bought",), 3 * DAY, NOON + 10 * DAY)
 
 
 @pytest.fixture
-def conn():
+def conn(fresh):
     with fresh() as conn:
         contact(conn, "ana")
         yield conn
@@ -290,7 +289,7 @@ def test_the_sums_hold_for_one_contact_too(conn):
 # cost
 
 
-def statements(people: int) -> dict[str, int]:
+def statements(fresh, people: int) -> dict[str, int]:
     asked = {
         "timeline": lambda conn: history.timeline(conn, "c0"),
         "explain": lambda conn: history.explain(conn, "r0:1"),
@@ -312,7 +311,7 @@ def statements(people: int) -> dict[str, int]:
         return counts
 
 
-def test_no_question_costs_more_statements_for_more_people():
-    few = statements(1)
-    assert few == statements(50)
+def test_no_question_costs_more_statements_for_more_people(fresh):
+    few = statements(fresh, 1)
+    assert few == statements(fresh, 50)
     assert max(few.values()) <= 9

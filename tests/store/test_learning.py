@@ -16,7 +16,6 @@ from outbox import (
     counting,
     decided,
     enrolled,
-    fresh,
     going,
     happened,
 )
@@ -33,7 +32,7 @@ NAMES = ("bought", "clicked")
 
 
 @pytest.fixture
-def conn():
+def conn(fresh):
     with fresh() as conn:
         contact(conn, "ana")
         yield conn
@@ -141,7 +140,7 @@ def test_no_more_than_the_limit_is_claimed_and_what_closes_first_comes_first(con
     assert len(claimed(conn, limit=3)) == 3
 
 
-def statements(people: int) -> list[int]:
+def statements(fresh, people: int) -> list[int]:
     with fresh() as conn:
         conn.execute(contacts.insert(), [
             {"id": f"c{n}", "attributes": {}, "consents": "", "created_at": NOON, "updated_at": NOON}
@@ -159,8 +158,8 @@ def statements(people: int) -> list[int]:
         return [len(seen)]
 
 
-def test_a_learning_pass_over_two_thousand_decisions_costs_as_many_statements_as_over_one():
-    assert statements(1) == statements(2000) == [5]
+def test_a_learning_pass_over_two_thousand_decisions_costs_as_many_statements_as_over_one(fresh):
+    assert statements(fresh, 1) == statements(fresh, 2000) == [5]
 
 
 def policy(number: int, point: str = "welcome.hello") -> PolicyRow:
@@ -198,6 +197,7 @@ def test_the_warm_up_counts_only_decisions_that_teach_and_no_further_than_asked(
     assert learning.counts(conn, {}) == {}
 
 
+@pytest.mark.parametrize("empty", ["sqlite"], indirect=True)
 def test_what_was_touched_is_found_by_its_index(conn):
     with counting(conn) as seen:
         claimed(conn)

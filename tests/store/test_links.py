@@ -8,7 +8,6 @@ from outbox import (
     NOON,
     claim,
     contact,
-    fresh,
     message,
 )
 
@@ -20,7 +19,7 @@ AFTER_LEASE = NOON + 11 * MINUTE
 
 
 @pytest.fixture
-def conn():
+def conn(fresh):
     with fresh() as conn:
         contact(conn, "ana")
         yield conn

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from outbox import DAY, HOUR, NOON, add, contact, decided, enrolled, fresh, happened, queued
+from outbox import DAY, HOUR, NOON, add, contact, decided, enrolled, happened, queued
 
 from engine.store import pressing
 from engine.store.connect import create, open_store, writing
@@ -15,7 +15,7 @@ ALL = Period()
 
 
 @pytest.fixture
-def conn():
+def conn(fresh):
     with fresh() as conn:
         contact(conn, "ana")
         add(conn, enrollments, enrolled("r", "ana"))

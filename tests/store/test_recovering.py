@@ -12,7 +12,6 @@ from outbox import (
     TERMS,
     claim,
     contact,
-    fresh,
     going,
     message,
     row,
@@ -28,7 +27,7 @@ AFTER_LEASE = NOON + 11 * MINUTE
 
 
 @pytest.fixture
-def conn():
+def conn(fresh):
     with fresh() as conn:
         contact(conn, "ana")
         yield conn
