@@ -17,10 +17,10 @@ from engine.app import Options
 from engine.core.chance import draw
 from engine.engine import Limits
 from engine.rehearsal import NAMES, invented, sample, sample_event, unsigned
-from engine.simulate import Virtual, virtual
+from engine.simulate import LEAVING, Virtual, hear, virtual
 from engine.store import pressing
 from engine.store.connect import reading, writing
-from engine.store.intake import ConsentChange, NewContact, NewEvent, add_contacts, change_consents, record
+from engine.store.intake import NewContact, NewEvent, add_contacts, record
 from engine.world import Happening, World
 from journeys import Goal, Journey, JumpWhen, WaitFor
 from journeys.project import Definitions, Project
@@ -28,7 +28,6 @@ from journeys.project import Definitions, Project
 STEP = timedelta(minutes=30)
 LEARN_EVERY = timedelta(days=1)
 CROWD = Limits(contacts=5000, messages=5000, decisions=50_000)
-LEAVING = ("unsubscribed", "complained")
 Sent = tuple[str, str, str, str, datetime, str, str]  # key, contact, message, channel, instant, journey, state
 
 SHOP_EVENTS = {
@@ -111,7 +110,7 @@ def live(world: Virtual, crowd: Crowd, trial: Trial, seen: Callable[[datetime], 
     while now < trial.end:
         then = min(now + STEP, trial.end)
         world.clock.jump(then)
-        _feed(world, crowd.happenings(now, then))
+        hear(world, crowd.happenings(now, then))
         _act(world, crowd, now)
         if then - learned_at >= LEARN_EVERY:
             world.taught = world.taught + world.engine.learn()
@@ -120,19 +119,6 @@ def live(world: Virtual, crowd: Crowd, trial: Trial, seen: Callable[[datetime], 
             seen(then)
         now = then
     world.taught = world.taught + world.engine.learn()
-
-
-def _feed(world: Virtual, events: Sequence[NewEvent]) -> None:
-    """Record what happened; whoever unsubscribed or complained hears no more of these topics."""
-    world.feed(events)
-    left = [event for event in events if event.name in LEAVING]
-    if left:
-        topics = world.engine.project.topics
-        with writing(world.engine.store) as conn:
-            changes = [
-                ConsentChange(e.contact_id, t, "", granted=False, source="simulated") for e in left for t in topics
-            ]
-            change_consents(conn, changes, world.clock.now())
 
 
 def _act(world: Virtual, crowd: Crowd, since: datetime) -> None:

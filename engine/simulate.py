@@ -18,11 +18,12 @@ from engine.engine import Engine, Limits, Ticked
 from engine.posting import Posted
 from engine.store.connect import create, open_store, reading, writing
 from engine.store.delivering import pending
-from engine.store.intake import NewEvent, record
+from engine.store.intake import ConsentChange, NewEvent, change_consents, record
 from engine.teaching import Taught
 from journeys.project import Definitions
 
 STEP = timedelta(minutes=15)
+LEAVING = ("unsubscribed", "complained")
 ENDED = ("sent", "failed", "expired", "suppressed")
 LEARN_EVERY = timedelta(hours=1)
 CROWD = Limits(contacts=5000, messages=5000, decisions=50_000)
@@ -94,6 +95,22 @@ def virtual(
     world = Virtual(build(definitions, full), clock, captured)
     world.take_over(world.engine)
     return world
+
+
+def hear(world: Virtual, events: Sequence[NewEvent]) -> None:
+    """Record what happened; whoever unsubscribed or complained hears no more of this topic, or of any."""
+    world.feed(events)
+    left = [event for event in events if event.name in LEAVING]
+    if left:
+        topics = world.engine.project.topics
+        changes = [
+            ConsentChange(event.contact_id, topic, "", granted=False, source="simulated")
+            for event in left
+            for topic in topics
+            if event.data.get("topic") in (None, topic)
+        ]
+        with writing(world.engine.store) as conn:
+            change_consents(conn, changes, world.clock.now())
 
 
 def run_events(world: Virtual, events: Iterable[NewEvent], until: datetime) -> None:

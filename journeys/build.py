@@ -22,13 +22,13 @@ from journeys.project import Project
 from journeys.project_file import read_zone
 from journeys.spot import Desk, Spot, event_props, paths
 from journeys.states import read_state
+from journeys.testing import Tested, read_tests
 
 KEYS = (
     "journey", "title", "topic", "priority", "vars", "enter", "reenter", "goal", "exit_when", "jump_when", "holdout",
     "states", "transactional", "timezone", "caps", "quiet_hours", "late", "use", "start", "moved", "tests", "note",
     "owner", "tags",
 )  # fmt: skip
-TEST_KEYS = ("name", "start", "contact", "events", "choose", "expect")
 NO_ENTER = (
     "add one of\nenter: {event: signed_up}\nenter: {segment: new_customers, check: daily 06:00}\nenter: {manual: true}"
 )
@@ -68,7 +68,7 @@ def build(page: Page, root: Node, project: Project, shelf: Shelf) -> Journey | N
     frame = _frame(top, project, shelf, name)
     states = _states(top, frame, project, shelf)
     moved = _moved(top, states[0])
-    tests = _tests(top)
+    tests = read_tests(top, Tested(project, states[0], frame.exits)) if states[0] else ()
     start = _start(top, states[1])
     rest = _rest(top)
     reenter = read_reenter(page, top.node_of("reenter"), frame.enter)
@@ -227,22 +227,17 @@ def _moved(top: Fields, states: Mapping[str, State]) -> dict[str, str]:
     return moved
 
 
-def _tests(top: Fields) -> tuple[Mapping[str, Any], ...]:
-    tests = []
-    for item in top.items("tests"):
-        fields = Fields(top.page, item, TEST_KEYS, "a test")
-        if fields.needs("name", "expect"):
-            tests.append(item.data())
-    return tuple(tests)
-
-
 def _places(page: Page, root: Node) -> dict[str, Any]:
     kept = tuple((key, value) for key, value in root.entries if key.raw not in ("states", "tests", "vars"))
     return paths(page, replace(root, entries=kept))
 
 
 def _version(root: Node, shelf: Shelf) -> str:
-    """Return the hash of what the file means, with all that it takes from other files; comments do not count."""
+    """Return the hash of what the file means, with all that it takes from other files.
+
+    Comments do not count, nor do the journey's tests: they change nothing for anybody.
+    """
+    root = replace(root, entries=tuple(pair for pair in root.entries if pair[0].raw != "tests"))
     others = {file: found.data() for file, (_, found) in sorted(shelf.pages.items()) if found is not None}
     content = json.dumps([root.data(), others], ensure_ascii=False, separators=(",", ":"))
     return blake2b(content.encode(), digest_size=6).hexdigest()

@@ -93,7 +93,8 @@ def test_the_cart_journey_means_what_it_says():
     assert (cart.reenter.after, cart.reenter.while_active) == (timedelta(days=3), "restart")
     assert [(one.events, one.reason) for one in cart.exits] == [(("cart_emptied",), "cart_emptied"), ((), "exit_when")]
     assert len(cart.tests) == 2
-    assert cart.tests[1]["expect"]["sent"] == [{"email/cart_concierge": "2025-10-20T09:00..19:00"}]
+    message, when = cart.tests[1].expected.sent[0]
+    assert (message, when.said) == ("email/cart_concierge", "2025-10-20T09:00..19:00")
 
 
 def test_a_wait_a_branch_and_a_split_lead_where_they_say():
