@@ -44,8 +44,9 @@ COMMANDS = (
         "engine.cli.demo:demo", ("sojourn demo", "sojourn demo --contacts 20000 --keep big", "sojourn demo --seed 8"),
     ),
     Command(
-        "write", "lint", "[PATHS]", "check every file: what is wrong, where, and the way out", "engine.cli.lint:lint",
-        ("sojourn lint", "sojourn lint journeys/welcome.yaml", "sojourn lint --ignore W901 --json"),
+        "write", "lint", "[PATHS] [--fix|--diff|--watch]", "check every file: what is wrong, where, and the way out", "engine.cli.lint:lint",
+        ("sojourn lint", "sojourn lint journeys/welcome.yaml", "sojourn lint --diff", "sojourn lint --fix --select S,Y",
+         "sojourn lint --watch", "sojourn lint --format github"),
     ),
     Command(
         "write", "draw", "JOURNEY [-o FILE.txt]", "a journey as a picture in text", "engine.cli.draw:draw",

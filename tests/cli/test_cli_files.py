@@ -41,7 +41,7 @@ def test_lint_shows_the_line_with_a_caret_and_ends_with_1(sojourn, shop):
     assert "^" in said.out
     assert "did you mean email/welcome_gift?" in said.out
     assert "1 error" in said.out.splitlines()[-1]
-    assert "--fix" not in said.out
+    assert "(1 fixable with --fix)" in said.out
     found = sojourn("lint", "--json").json
     assert found["problems"][0]["code"] == "R203"
     assert not found["ok"]
