@@ -294,7 +294,7 @@ def _estimates(conn: sa.Connection, case: Case) -> dict[str, float]:
         return {}
     try:
         model = load_model(kept.kind, kept.model, settings_for(choose))
-        return dict(model.scores([row.decision.features], arms_of(choose))[0])
+        return dict(model.estimates([row.decision.features], arms_of(choose))[0])
     except LearnerError:
         return {}
 

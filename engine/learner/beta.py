@@ -1,7 +1,8 @@
-"""The model without context: each arm's rate as a Beta distribution, chances as P(this arm is the best).
+"""The model without context: what each arm gains and loses as Beta distributions, chances as P(this arm is the best).
 
-A reward in [0, 1] adds that much of a success and the rest of a failure; less than 0 is a failure. A label that
-changes is taken back exactly, so the order in which news arrives does not matter.
+A reward in [0, 1] adds that much of a success and the rest of a failure to the arm's gains; one in [-1, 0) does the
+same to its losses; an arm is worth its gains less its losses. While nobody ever lost anything, losses are no question.
+A label that changes is taken back exactly, so the order in which news arrives does not matter.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -21,29 +22,44 @@ from engine.learner.envelope import Envelope, opened
 from engine.learner.features import safe_tokens
 from engine.learner.models import Example, checked, finite
 from engine.learner.scaling import scaling_of
+from engine.learner.schema import FIXED, Schema, schema_of
 
 DEFAULTS: Mapping[str, Any] = {"prior": 1.0}
+KEPT = 0.1  # of what was seen, when an arm has changed
+
+Counts = tuple[float, float, float]
+"""Gains, losses, decisions of one arm."""
 
 
 class BetaModel:
-    """Successes and decisions by arm."""
+    """Gains, losses and decisions by arm."""
 
     kind = "beta"
+    patient = True
+    link: Literal["reward"] = "reward"
 
     def __init__(self, settings: Mapping[str, Any], state: Mapping[str, Any] | None = None) -> None:
+        stored = state or {}
         self.settings = settings
-        self.learned = int((state or {}).get("learned", 0))
+        self.schema = schema_of(stored.get("schema"))
+        self.learned = int(stored.get("learned", 0))
         self.scaling = scaling_of(settings, state)
-        self._wins: dict[str, float] = dict((state or {}).get("wins", {}))
-        self._times: dict[str, int] = dict((state or {}).get("times", {}))
+        self._seen: dict[str, Counts] = {arm: (a, b, n) for arm, (a, b, n) in stored.get("arms", {}).items()}
 
     def learn(self, examples: Sequence[Example]) -> None:
         for example in checked(examples):
             arm = " ".join(safe_tokens(example.arm))
-            was = 0.0 if example.before is None else max(0.0, example.before)
-            self._wins[arm] = self._wins.get(arm, 0.0) + max(0.0, example.reward) - was
-            self._times[arm] = self._times.get(arm, 0) + (example.before is None)
+            gains, losses, times = self._seen.get(arm, (0.0, 0.0, 0.0))
+            was, now, weight = example.before or 0.0, example.reward, example.weight
+            gains += weight * (max(0.0, now) - max(0.0, was))
+            losses += weight * (max(0.0, -now) - max(0.0, -was))
+            self._seen[arm] = gains, losses, times + weight * (example.before is None)
             self.learned += 1
+
+    def provisional(self, examples: Sequence[Example]) -> BetaModel:
+        copy = BetaModel(self.settings, self._state())
+        copy.learn(examples)
+        return copy
 
     def scores(self, features: Sequence[str], arms: Mapping[str, str]) -> list[dict[str, float]]:
         """Return P(best) by arm, the same for everyone."""
@@ -55,30 +71,58 @@ class BetaModel:
     def policy(self, version: str) -> Shares:
         return Shares(version)
 
+    def estimates(self, features: Sequence[str], arms: Mapping[str, str]) -> list[dict[str, float]]:
+        row = {name: self._moments(arm)[0] for name, arm in arms.items()}
+        return finite([dict(row) for _ in features])
+
+    def deviations(self, features: Sequence[str], arms: Mapping[str, str]) -> list[dict[str, float]]:
+        row = {name: self._moments(arm)[1] for name, arm in arms.items()}
+        return finite([dict(row) for _ in features])
+
+    def explain(self, features: str, arm: str) -> Mapping[str, float]:
+        return {"~one": self._moments(arm)[0]}
+
+    def widen(self, arm: str) -> None:
+        named = " ".join(safe_tokens(arm))
+        gains, losses, times = self._seen.get(named, (0.0, 0.0, 0.0))
+        self._seen[named] = KEPT * gains, KEPT * losses, KEPT * times
+
     def weight_hash(self) -> str:
-        return hashlib.sha256(json.dumps([self._wins, self._times], sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(self._seen, sort_keys=True).encode()).hexdigest()
 
     def dumps(self) -> bytes:
+        return Envelope(self.kind, self.settings, self._state(), b"").dumps()
+
+    def _state(self) -> dict[str, Any]:
         seen = self.scaling.state()
-        state = {"learned": self.learned, "seen": seen, "wins": self._wins, "times": self._times}
-        return Envelope(self.kind, self.settings, state, b"").dumps()
+        return {"learned": self.learned, "seen": seen, "schema": self.schema.state(), "arms": dict(self._seen)}
+
+    def _sides(self, arm: str) -> tuple[tuple[float, float], tuple[float, float] | None]:
+        """Return the two Beta distributions of an arm: its gains, and its losses where anybody lost anything."""
+        prior = float(self.settings["prior"])
+        gains, losses, times = self._seen.get(" ".join(safe_tokens(arm)), (0.0, 0.0, 0.0))
+        sides = [(prior + max(0.0, part), prior + max(0.0, times - part)) for part in (gains, losses)]
+        return sides[0], sides[1] if any(lost > 0.0 for _, lost, _ in self._seen.values()) else None
+
+    def _moments(self, arm: str) -> tuple[float, float]:
+        gain, loss = self._sides(arm)
+        found = [(a / (a + b), a * b / ((a + b) ** 2 * (a + b + 1.0))) for a, b in (gain, *([loss] if loss else []))]
+        return found[0][0] - sum(mean for mean, _ in found[1:]), math.sqrt(sum(variance for _, variance in found))
 
     def _shares(self, arms: Sequence[str]) -> Floats:
-        prior = float(self.settings["prior"])
-        named = [" ".join(safe_tokens(arm)) for arm in arms]
-        wins = np.array([max(0.0, self._wins.get(arm, 0.0)) for arm in named])
-        rest = np.array([max(0.0, self._times.get(arm, 0) - self._wins.get(arm, 0.0)) for arm in named])
-        draws = np.random.default_rng(SEED).beta(wins + prior, rest + prior, (DRAWS, len(arms)))
-        return smoothed(np.bincount(draws.argmax(axis=1), minlength=len(arms)).astype(float), DRAWS)
+        chance = np.random.default_rng(SEED)
+        sides = [self._sides(arm) for arm in arms]
+        worth = np.stack([chance.beta(*gain, DRAWS) for gain, _ in sides], axis=1)
+        worth -= np.stack([chance.beta(*loss, DRAWS) if loss else np.zeros(DRAWS) for _, loss in sides], axis=1)
+        return smoothed(np.bincount(worth.argmax(axis=1), minlength=len(arms)).astype(float), DRAWS)
 
 
-def new(settings: Mapping[str, Any]) -> BetaModel:
-    return BetaModel(settings)
+def new(settings: Mapping[str, Any], schema: Schema = FIXED) -> BetaModel:
+    return BetaModel(settings, {"schema": schema.state()})
 
 
 def loads(raw: bytes, settings: Mapping[str, Any]) -> BetaModel:
     state = opened(raw, BetaModel.kind, settings).state
-    counts = [*state["wins"].values(), *state["times"].values()]
-    if not all(math.isfinite(count) for count in counts):
+    if not all(math.isfinite(count) for counts in state["arms"].values() for count in counts):
         raise LearnerError("the stored model holds counts that are no numbers")
     return BetaModel(settings, state)

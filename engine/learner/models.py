@@ -12,12 +12,13 @@ import importlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from engine.core.model import Policy
 from engine.errors import LearnerError
 from engine.learner.features import SCHEMA
 from engine.learner.scaling import Scaling
+from engine.learner.schema import FIXED, Schema
 from journeys import Choose
 
 KINDS = {"vw": "engine.learner.vw", "thompson": "engine.learner.thompson", "beta": "engine.learner.beta"}
@@ -26,7 +27,8 @@ KINDS = {"vw": "engine.learner.vw", "thompson": "engine.learner.thompson", "beta
 @dataclass(frozen=True, slots=True)
 class Example:
     """What a model learns from. `reward` is scaled to [-1, 1]; `before` is what it was told earlier of the same
-    decision (None: nothing). A model that can take a label back does so; the others learn it as one more.
+    decision (None: nothing): the label is corrected, the decision is not counted twice. `weight` in [0, 1] says how
+    much of a decision this is: 1 for what is certain, F(age) for a silence that may still be broken.
     """
 
     features: str
@@ -34,13 +36,27 @@ class Example:
     reward: float
     propensity: float = 1.0
     before: float | None = None
+    weight: float = 1.0
 
 
 class Model(Protocol):
-    """Estimates what each arm would earn, and says how those scores become chances."""
+    """Estimates what each arm would earn, and says how those scores become chances.
+
+    What it is told, and when, depends on `patient`:
+    - True: `learn` is given what is certain. A decision whose reward is not 0 at once (`before` None); one whose total
+      changed again, with `before`; a silence when its window closed. Open silences go into `provisional`.
+    - False: `learn` is given every decision at once with what is known so far, and again, with `before`, when its
+      total changed; `provisional` is never needed.
+    """
 
     @property
     def kind(self) -> str: ...
+    @property
+    def patient(self) -> bool: ...
+    @property
+    def link(self) -> Literal["reward", "log-odds"]:
+        """Return the scale on which `explain` adds up and `deviations` are meant."""
+
     @property
     def settings(self) -> Mapping[str, Any]: ...
     @property
@@ -49,14 +65,33 @@ class Model(Protocol):
 
     @property
     def scaling(self) -> Scaling: ...
+    @property
+    def schema(self) -> Schema:
+        """Return how it reads numbers; frozen when the model was made."""
+
     def learn(self, examples: Sequence[Example]) -> None:
         """Learn in this order, or LearnerError with nothing learned."""
 
+    def provisional(self, examples: Sequence[Example]) -> Model:
+        """Return a model to serve with, which has also learned these, weighted; this one is left as it is."""
+
     def scores(self, features: Sequence[str], arms: Mapping[str, str]) -> list[dict[str, float]]:
-        """Return one score per arm id for every line of features; LearnerError when one is not finite."""
+        """Return what `policy` wants for every line of features; LearnerError when a number is not finite."""
 
     def policy(self, version: str) -> Policy:
         """Return the value that turns these scores into chances."""
+
+    def estimates(self, features: Sequence[str], arms: Mapping[str, str]) -> list[dict[str, float]]:
+        """Return the expected reward (scaled as labels are) of each arm id for every line of features."""
+
+    def deviations(self, features: Sequence[str], arms: Mapping[str, str]) -> list[dict[str, float]]:
+        """Return the standard deviation of each arm's estimate, on the scale of `link`; 0 where a model has none."""
+
+    def explain(self, features: str, arm: str) -> Mapping[str, float]:
+        """Return what each token adds, by token; they add up to the estimate on the scale of `link`."""
+
+    def widen(self, arm: str) -> None:
+        """Believe less of what is known about this arm: its rewards have changed. Does nothing without a posterior."""
 
     def weight_hash(self) -> str:
         """Return what two models share that learned the same."""
@@ -64,9 +99,9 @@ class Model(Protocol):
     def dumps(self) -> bytes: ...
 
 
-def new_model(kind: str, settings: Mapping[str, Any] | None = None) -> Model:
-    """Make a model that knows nothing yet."""
-    made: Model = _room(kind).new(full_settings(kind, settings))
+def new_model(kind: str, settings: Mapping[str, Any] | None = None, schema: Schema = FIXED) -> Model:
+    """Make a model that knows nothing yet; `schema` is how it will read numbers (`schema.fitted(lines)` makes one)."""
+    made: Model = _room(kind).new(full_settings(kind, settings), schema)
     return made
 
 
@@ -101,6 +136,8 @@ def checked(examples: Sequence[Example]) -> Sequence[Example]:
             raise LearnerError(f"a reward of {example.reward} cannot be learned: it must lie in [-1, 1]")
         if example.before is not None and not -1.0 <= example.before <= 1.0:
             raise LearnerError(f"an earlier reward of {example.before} cannot be learned: it must lie in [-1, 1]")
+        if not 0.0 <= example.weight <= 1.0:
+            raise LearnerError(f"a weight of {example.weight} cannot be learned: it must lie in [0, 1]")
     return examples
 
 

@@ -29,24 +29,26 @@ class Table:
         self._prime = PRIME & self._mask  # only the low bits count; so products stay far from 2**63
         self._crosses = crosses
 
-    def costs(self, contexts: Ints, arms: Sequence[Ints]) -> Floats:
-        """Return [contexts, arms] for contexts with the same number of tokens."""
+    def costs(self, contexts: Ints, values: Floats, arms: Sequence[Ints]) -> Floats:
+        """Return [contexts, arms] for contexts with the same number of tokens; `values` are those of the tokens."""
         if len(contexts) > PART:
-            return np.concatenate([self.costs(contexts[at : at + PART], arms) for at in range(0, len(contexts), PART)])
-        shared = self._at(contexts).sum(axis=1) + self._at(np.array([CONSTANT & self._mask]))[0]
+            parts = range(0, len(contexts), PART)
+            return np.concatenate([self.costs(contexts[p : p + PART], values[p : p + PART], arms) for p in parts])
+        shared = (self._at(contexts) * values).sum(axis=1) + self._at(np.array([CONSTANT & self._mask]))[0]
         tokens = sorted({int(token) for arm in arms for token in arm})
-        by_token = dict(zip(tokens, self._tokens(contexts, np.array(tokens, dtype=np.int64)), strict=True))
+        by_token = dict(zip(tokens, self._tokens(contexts, values, np.array(tokens, dtype=np.int64)), strict=True))
         columns = [shared + sum((by_token[int(token)] for token in arm), np.zeros(len(contexts))) for arm in arms]
         return np.stack(columns, axis=1)
 
-    def _tokens(self, contexts: Ints, tokens: Ints) -> Floats:
+    def _tokens(self, contexts: Ints, values: Floats, tokens: Ints) -> Floats:
         """Return [tokens, contexts]: what each arm token adds in each context."""
         each = tokens[:, None, None]
-        total: Floats = self._at(tokens)[:, None] + self._at(self._mix(contexts) ^ each).sum(axis=2)
+        total: Floats = self._at(tokens)[:, None] + (self._at(self._mix(contexts) ^ each) * values).sum(axis=2)
         if self._crosses:
             begun = self._mix((each * self._prime & self._mask) ^ contexts)
             for first in range(contexts.shape[1]):
-                total = total + self._at(begun[:, :, first : first + 1] ^ contexts[:, first:]).sum(axis=2)
+                found = self._at(begun[:, :, first : first + 1] ^ contexts[:, first:]) * values[:, first:]
+                total = total + found.sum(axis=2) * values[:, first]
         return total
 
     def _mix(self, hashes: Ints) -> Ints:

@@ -14,7 +14,7 @@ import hashlib
 import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from engine.learner.envelope import Envelope, opened
 from engine.learner.features import safe_tokens
 from engine.learner.models import Example, checked, finite
 from engine.learner.scaling import scaling_of
+from engine.learner.schema import FIXED, Schema, schema_of
 
 # `prior` is the precision of a weight before it has seen anything, `start` the logit of an arm nobody knows,
 # `width` scales the spread that is drawn from, `crosses` how many of the first tokens are crossed in pairs.
@@ -39,8 +40,12 @@ class ThompsonModel:
 
     kind = "thompson"
 
+    patient = True
+    link: Literal["log-odds"] = "log-odds"
+
     def __init__(self, settings: Mapping[str, Any], state: Mapping[str, Any] | None = None) -> None:
         self.settings = settings
+        self.schema = schema_of((state or {}).get("schema"))
         self.learned = int((state or {}).get("learned", 0))
         self.scaling = scaling_of(settings, state)
         self.arms: dict[str, Weights] = {}
@@ -60,6 +65,31 @@ class ThompsonModel:
         shares = share_of_best(means, float(self.settings["width"]) * spreads)
         return finite([dict(zip(arms, row, strict=True)) for row in shares.tolist()])
 
+    def provisional(self, examples: Sequence[Example]) -> ThompsonModel:
+        """Return a copy that has learned these, too."""
+        copy = loads(self.dumps(), self.settings)
+        copy.learn(examples)
+        return copy
+
+    def estimates(self, features: Sequence[str], arms: Mapping[str, str]) -> list[dict[str, float]]:
+        """Return the rate of each arm for every line."""
+        bells = {name: self._bells(features, arm)[0].tolist() for name, arm in arms.items()}
+        return [{name: sigmoid(bells[name][at]) for name in arms} for at in range(len(features))]
+
+    def deviations(self, features: Sequence[str], arms: Mapping[str, str]) -> list[dict[str, float]]:
+        bells = {name: self._bells(features, arm)[1].tolist() for name, arm in arms.items()}
+        return [{name: bells[name][at] for name in arms} for at in range(len(features))]
+
+    def explain(self, features: str, arm: str) -> Mapping[str, float]:
+        weights = self.arms.get(" ".join(safe_tokens(arm)), {})
+        found = {token: weights.get(token, self._fresh)[0] for token in self._tokens(features)}
+        return found | {"~one": found["~one"] + float(self.settings["start"])}
+
+    def widen(self, arm: str) -> None:
+        """Return to the prior's precision."""
+        weights = self.arms.get(" ".join(safe_tokens(arm)), {})
+        weights.update({token: (mean, self._fresh[1]) for token, (mean, _) in weights.items()})
+
     def policy(self, version: str) -> Shares:
         return Shares(version)
 
@@ -77,7 +107,7 @@ class ThompsonModel:
             names=np.array([f"{arm}|{token}" for arm, token, _, _ in rows], dtype=np.str_),
             values=np.array([(mean, precision) for _, _, mean, precision in rows], dtype=np.float64),
         )
-        state = {"learned": self.learned, "seen": self.scaling.state()}
+        state = {"learned": self.learned, "seen": self.scaling.state(), "schema": self.schema.state()}
         return Envelope(self.kind, self.settings, state, body.getvalue()).dumps()
 
     def _learn(self, example: Example) -> None:
@@ -103,7 +133,7 @@ class ThompsonModel:
 
     def _tokens(self, line: str) -> tuple[str, ...]:
         """Return the constant, the context's tokens, and the pairs of the first ones."""
-        tokens = safe_tokens(line)
+        tokens = tuple(token for token, _ in self.schema.read(line))
         first = tokens[: int(self.settings["crosses"])]
         pairs = tuple(f"{a}&{b}" for at, a in enumerate(first) for b in first[at + 1 :])
         return ("~one", *tokens, *pairs)
@@ -130,8 +160,8 @@ def sigmoid(logit: float) -> float:
     return 1.0 / (1.0 + math.exp(-max(-FARTHEST, min(FARTHEST, logit))))
 
 
-def new(settings: Mapping[str, Any]) -> ThompsonModel:
-    return ThompsonModel(settings)
+def new(settings: Mapping[str, Any], schema: Schema = FIXED) -> ThompsonModel:
+    return ThompsonModel(settings, {"schema": schema.state()})
 
 
 def loads(raw: bytes, settings: Mapping[str, Any]) -> ThompsonModel:

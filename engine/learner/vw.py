@@ -18,7 +18,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +30,8 @@ from engine.learner.envelope import Envelope, opened
 from engine.learner.features import safe_tokens
 from engine.learner.models import Example, checked, finite
 from engine.learner.scaling import scaling_of
-from engine.learner.table import Ints, Table
+from engine.learner.schema import FIXED, Schema, schema_of
+from engine.learner.table import Table
 
 DEFAULTS: Mapping[str, Any] = {"gamma_scale": 30.0, "rate": 0.01, "bits": 20, "crosses": True}
 CONTEXT, ARM = "U", "A"
@@ -42,8 +43,12 @@ class VwModel:
 
     kind = "vw"
 
+    patient = False
+    link: Literal["reward"] = "reward"
+
     def __init__(self, settings: Mapping[str, Any], state: Mapping[str, Any] | None = None, body: bytes = b"") -> None:
         self.settings = settings
+        self.schema = schema_of((state or {}).get("schema"))
         self.learned = int((state or {}).get("learned", 0))
         self.scaling = scaling_of(settings, state)
         self._library = _workspace(settings, body)
@@ -55,11 +60,15 @@ class VwModel:
         for example in checked(examples):
             self._library.learn_one(
                 [
-                    self._parser.parse_line(f"shared |{CONTEXT} {' '.join(safe_tokens(example.features))}"),
+                    self._parser.parse_line(f"shared |{CONTEXT} {self._written(example.features)}"),
                     self._parser.parse_line(f"0:{-example.reward:.9f}:1 |{ARM} {' '.join(safe_tokens(example.arm))}"),
                 ]
             )
             self.learned += 1
+
+    def provisional(self, examples: Sequence[Example]) -> VwModel:
+        """Return itself: it is told every silence at once."""
+        return self
 
     def scores(self, features: Sequence[str], arms: Mapping[str, str]) -> list[dict[str, float]]:
         """Return the estimated reward of every arm in every context."""
@@ -67,13 +76,35 @@ class VwModel:
         if not arms:
             return rows
         table = Table(self._weights()[:, 0], crosses=bool(self.settings["crosses"]))
-        taken = [self._hashes(ARM, arm) for arm in arms.values()]
+        taken = [np.array([self._place(ARM, token) for token in safe_tokens(arm)], np.int64) for arm in arms.values()]
         for lines in self._by_length(features):
-            contexts = np.array([self._hashes(CONTEXT, features[at]) for at in lines], dtype=np.int64)
-            rewards = np.clip(-table.costs(contexts.reshape(len(lines), -1), taken), -1.0, 1.0)
+            read = [self.schema.read(features[at]) for at in lines]
+            places = np.array([[self._place(CONTEXT, token) for token, _ in one] for one in read], np.int64)
+            values = np.array([[_single(value) for _, value in one] for one in read], np.float64)
+            shape = len(lines), -1
+            rewards = np.clip(-table.costs(places.reshape(shape), values.reshape(shape), taken), -1.0, 1.0)
             for at, row in zip(lines, rewards.tolist(), strict=True):
                 rows[at] = dict(zip(arms, row, strict=True))
         return finite(rows)
+
+    def estimates(self, features: Sequence[str], arms: Mapping[str, str]) -> list[dict[str, float]]:
+        return self.scores(features, arms)
+
+    def deviations(self, features: Sequence[str], arms: Mapping[str, str]) -> list[dict[str, float]]:
+        return [dict.fromkeys(arms, 0.0) for _ in features]
+
+    def explain(self, features: str, arm: str) -> Mapping[str, float]:
+        """Return what is lost without each token in turn, the first ones first; `~one` is what is left."""
+        tokens = features.split()
+        lines = [" ".join(tokens[at:]) for at in range(len(tokens) + 1)]
+        told = [row["arm"] for row in self.scores(lines, {"arm": arm})]
+        found = {"~one": told[-1]}
+        for at, token in enumerate(tokens):
+            found[token] = found.get(token, 0.0) + told[at] - told[at + 1]
+        return found
+
+    def widen(self, arm: str) -> None:
+        """Do nothing: a regression has no posterior."""
 
     def policy(self, version: str) -> SquareCb:
         return square_cb(version, float(self.settings["gamma_scale"]), self.learned)
@@ -96,7 +127,12 @@ class VwModel:
         return np.flatnonzero(pairs.view(np.uint16) != 0)
 
     def dumps(self) -> bytes:
-        state = {"learned": self.learned, "seen": self.scaling.state(), "weights": self.weight_hash()}
+        state = {
+            "learned": self.learned,
+            "seen": self.scaling.state(),
+            "schema": self.schema.state(),
+            "weights": self.weight_hash(),
+        }
         return Envelope(self.kind, self.settings, state, self._library.serialize()).dumps()
 
     def _weights(self) -> npt.NDArray[np.float32]:
@@ -108,11 +144,14 @@ class VwModel:
         """Return the line numbers, those with the same number of tokens together."""
         groups: dict[int, list[int]] = defaultdict(list)
         for at, line in enumerate(features):
-            groups[len(safe_tokens(line))].append(at)
+            groups[len(self.schema.read(line))].append(at)
         return list(groups.values())
 
-    def _hashes(self, room: str, line: str) -> Ints:
-        return np.array([self._place(room, token) for token in safe_tokens(line)], dtype=np.int64)
+    def _written(self, line: str) -> str:
+        """Return the context as the library reads it."""
+        return " ".join(
+            token if value == 1.0 else f"{token}:{_single(value):.9g}" for token, value in self.schema.read(line)
+        )
 
     def _place(self, room: str, token: str) -> int:
         """Return the library's own hash of a token, asked once."""
@@ -125,8 +164,13 @@ class VwModel:
         return known
 
 
-def new(settings: Mapping[str, Any]) -> VwModel:
-    return VwModel(settings)
+def _single(value: float) -> float:
+    """Return the value as the library keeps it."""
+    return float(np.float32(value))
+
+
+def new(settings: Mapping[str, Any], schema: Schema = FIXED) -> VwModel:
+    return VwModel(settings, {"schema": schema.state()})
 
 
 def loads(raw: bytes, settings: Mapping[str, Any]) -> VwModel:

@@ -27,14 +27,20 @@ def line(choose, **context):
 @pytest.mark.parametrize(
     ("value", "word"),
     [
-        (None, "~none"), (True, "1"), (False, "0"), ("gold", "gold"), (0, "0"), (7, "5"), (-7, "-5"), (0.25, "0.2"),
-        (float("nan"), "~none"), (float("inf"), "1000000000"), (10**400, "1000000000"), (0.001, "0"), (1000, "1000"),
-        (timedelta(hours=36), "1d"), (time(9, 30), "09h"), (date(2025, 3, 10), "d5"),
-        (NOW - timedelta(days=40), "d-30"),
+        (None, "=~none"), (True, "=1"), (False, "=0"), ("gold", "=gold"), (0, ":0"), (7, ":7"), (-7, ":-7"),
+        (0.25, ":0.25"), (float("nan"), "=~none"), (float("inf"), ":1e+12"), (10**400, ":1e+12"), (64.9, ":64.9"),
+        (1 / 3, ":0.333333333"), (timedelta(hours=36), ":1.5"), (time(9, 30), "=09h"), (date(2025, 3, 10), ":7"),
+        (NOW - timedelta(days=40, seconds=9), ":-40"), ("12", "=12"), ("a:1", "=a%3A1"),
     ],
 )  # fmt: skip
 def test_every_kind_of_value_has_its_word(choose, value, word):
-    assert line(choose, contact__x=value) == f"contact.x={word}"
+    assert line(choose, contact__x=value) == f"contact.x{word}"
+
+
+def test_what_else_is_known_stands_after_what_the_author_asked_for(choose):
+    more = {"days_since.click": 3.5, "same_as_last": True, "days_since.order": None}
+    wanted = "contact.x=a days_since.click:3.5 same_as_last=1 days_since.order=~none"
+    assert encode(choose({"contact.x": "a"}), SCOPE, more) == wanted
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
@@ -87,4 +93,9 @@ def test_whatever_was_logged_its_tokens_are_harmless(text):
 def test_an_arm_is_its_message_and_its_channel(choose):
     assert arm_features(Arm("email/a", "email/a", "email")) == "m=email%2Fa ch=email"
     assert arms_of(choose()) == {"email/a": "m=email%2Fa ch=email", "nothing": "m=nothing"}
-    assert len(arm_features(Arm("a |U x", "email/a", "email")).split()) == 2
+
+
+def test_an_arm_says_offer_topic_and_daypart_and_its_name_where_these_do_not_tell_it_apart():
+    arm = Arm("email/a@morning", "email/a", "email", vars={"offer": 10, "topic": "cart", "x": "y"}, daypart="morning")
+    assert arm_features(arm) == "m=email%2Fa ch=email topic=cart offer=10 t=morning id=email%2Fa%40morning"
+    assert len(arm_features(Arm("a |U x", "email/a", "email")).split()) == 3
