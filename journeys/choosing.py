@@ -18,15 +18,17 @@ from journeys.page import near
 from journeys.parse import parse
 from journeys.place import Place
 from journeys.project_file import POLICIES
+from journeys.repeat import read_repeat
+from journeys.signs import Signs, signs_for, usual_signs
 from journeys.spot import Desk, Spot, known_event, read_message
 
 CHOOSE_KEYS = (
     "arms", "messages", "channels", "times", "nothing", "reward", "context", "baseline", "explore", "stop_arm_if",
-    "keep", "learn",
+    "keep", "learn", "behaviour",
 )  # fmt: skip
 ARM_KEYS = ("send", "id", "times", "if", "cost", "vars")
 REWARD_KEYS = ("within", "score", "clip")
-EXPLORE_KEYS = ("policy", "warmup", "min_share", "half_life", "shares")
+EXPLORE_KEYS = ("policy", "warmup", "min_share", "new_arm_share", "repeat", "half_life", "shares")
 STOP = {"unsubscribed": 0.01, "complained": 0.001, "bounced": 0.05}
 SILENCE = Arm(NOTHING, NOTHING, "")
 
@@ -49,7 +51,7 @@ def read_choose(spot: Spot, node: Node, desk: Desk) -> Action | None:
     reward = _reward(table)
     explore = _explore(table, arms)
     limits, after = _stop(table)
-    baseline = _baseline(table, arms)
+    baseline, usual = _baseline(table, arms), desk.project.decisions
     if not arms or reward is None:
         return None
     return Choose(
@@ -58,11 +60,12 @@ def read_choose(spot: Spot, node: Node, desk: Desk) -> Action | None:
         _context(table),
         explore,
         baseline,
-        desk.project.decisions["random"],
+        usual["random"],
         limits,
         after,
         cast(Literal["fresh", "contact"], fields.choice("keep", ("fresh", "contact"), "fresh")),
         fields.flag("learn", True),
+        _signs(table),
     )
 
 
@@ -208,6 +211,15 @@ def _context(table: _Table) -> tuple[Expression, ...]:
     return tuple(one for one in found if one is not None)
 
 
+def _signs(table: _Table) -> Signs:
+    """Return the signs of life that belong to the context; a `true` where the project says false means the usual."""
+    project, goal = table.desk.project, table.desk.goal
+    usual: Signs = project.decisions["behaviour"]
+    if not table.fields.flag("behaviour", bool(usual)):
+        return {}
+    return signs_for(usual or usual_signs(project.data), goal)
+
+
 def _explore(table: _Table, arms: list[Arm]) -> Explore:
     page, usual = table.spot.page, table.desk.project.decisions
     node = table.fields.node_of("explore")
@@ -229,6 +241,8 @@ def _explore(table: _Table, arms: list[Arm]) -> Explore:
         least,
         fields.span("half_life", timedelta(0)) or None if life else None,
         shares,
+        fields.share("new_arm_share", usual["new_arm_share"]),
+        read_repeat(page, fields.node_of("repeat"), usual["repeat"]),
     )
 
 

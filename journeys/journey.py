@@ -127,12 +127,24 @@ class Reward:
 
 
 @dataclass(frozen=True, slots=True)
+class Repeat:
+    """What a message loses by having been sent lately: `penalty` of its estimate at once, half of that after
+    `half_life`, and so on (the recovering arms of Yancey and Settles, KDD 2020).
+    """
+
+    penalty: float = 0.3
+    half_life: timedelta = timedelta(days=15)
+
+
+@dataclass(frozen=True, slots=True)
 class Explore:
     policy: Literal["vw", "thompson", "beta", "random", "fixed"]
     warmup: int
     min_share: float
     half_life: timedelta | None = None
     shares: Mapping[str, float] | None = None  # for `fixed`
+    new_arm_share: float = 0.1  # at least this for an arm with fewer than warmup / |arms| decisions
+    repeat: Repeat = Repeat()
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +161,9 @@ class Choose:
     stop_after: int = 200
     keep: Literal["fresh", "contact"] = "fresh"
     learn: bool = True
+    # What the person did lately is part of the context: sign ("click", "visit", "order") -> events that are one.
+    # Empty: `behaviour: false`.
+    signs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +254,8 @@ class State:
     vars: Mapping[str, Any] = field(default_factory=dict)  # fragment parameters, seen by expressions as params.x
     falls_off: bool = False  # `then` is EXIT only because this is the last state: the reason is "completed"
     # Where the value of a clause stands, by its dotted path in the file: "at", "then", "choose.reward.within";
-    # a path that is missing was not written. Keys of `score` stand for themselves ("choose.reward.score.opened").
+    # a path that is missing was not written. Keys of `score` stand for themselves ("choose.reward.score.opened"),
+    # and "choose:" is the place of the key.
     places: Mapping[str, Place] = field(default_factory=dict, compare=False, repr=False)
 
 

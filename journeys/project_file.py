@@ -14,6 +14,7 @@ from journeys.conditions import read_expression
 from journeys.dayparts import read_dayparts
 from journeys.expression import Expression
 from journeys.fields import Fields
+from journeys.journey import Repeat
 from journeys.limits import project_limits
 from journeys.names import Names
 from journeys.node import Node, resolve
@@ -21,6 +22,8 @@ from journeys.page import Page
 from journeys.parse import parse
 from journeys.place import Place
 from journeys.project import Data, Project, Topic
+from journeys.repeat import read_repeat
+from journeys.signs import read_behaviour
 from journeys.span import parse_span
 
 KEYS = (
@@ -28,7 +31,9 @@ KEYS = (
     "decisions", "tracking", "late", "webhooks", "retention", "web",
 )  # fmt: skip
 POLICIES = ("vw", "thompson", "beta", "random", "fixed")
-DECISION_KEYS = ("policy", "warmup", "min_share", "random", "reward", "context", "dayparts")
+DECISION_KEYS = (
+    "policy", "warmup", "min_share", "random", "reward", "context", "dayparts", "behaviour", "new_arm_share", "repeat",
+)  # fmt: skip
 _VAR = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 _MONTHS = re.compile(r"(\d+)mo")
 
@@ -147,6 +152,9 @@ def _decisions(top: Fields, data: Data) -> dict[str, Any]:
         "random": fields.share("random", 0.02),
         "reward": {name: score for name, score in reward.items() if score is not None},
         "dayparts": read_dayparts(top.page, fields),
+        "behaviour": read_behaviour(top.page, fields.node_of("behaviour"), data),
+        "new_arm_share": fields.share("new_arm_share", 0.1),
+        "repeat": read_repeat(top.page, fields.node_of("repeat"), Repeat()),
         "context": tuple(one for one in context if one) if "context" in fields else _usual_context(top.page, data),
     }
 

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 
 from engine.core.chance import draw
-from engine.core.choice import decide, eligible
-from engine.core.gate import Ask, objection
+from engine.core.choice import again, decide, eligible
+from engine.core.gate import Ask, leaving, objection
 from engine.core.look import Look, effective, literal, literals
-from engine.core.model import Decision, Event, Hold, Refusal, Refuse, Send, Step, Webhook
+from engine.core.model import Decision, Eligible, Event, Hold, Refusal, Refuse, Send, Step, Webhook
 from engine.core.move import Leaving, go
 from journeys import NOTHING, Arm, Branch, Call, Choose, Emit, Leave, Set, Split, show_span
 from journeys import Send as SendAction
@@ -93,6 +93,8 @@ def _intent(look: Look, action: SendAction | Arm) -> Send:
 
 def choose(look: Look) -> Step:
     action = cast("Choose", look.state.action)
+    if look.enrollment.drawn:
+        return _leaves(look, action)
     verdict = eligible(action, look)
     if isinstance(verdict, Hold):
         return hold(look, verdict)
@@ -101,14 +103,34 @@ def choose(look: Look) -> Step:
             return _capped_out(look, verdict.refusals)
         rule = next((r.rule for r in verdict.refusals if r.rule != "condition"), "condition")
         return _on(look, f"skip: {rule}", refusals=verdict.refusals)
-    return _drawn(look, action, (decide(action, look, verdict), verdict.refusals))
+    return _drawn(look, action, (decide(action, look, verdict), verdict))
 
 
-def _drawn(look: Look, action: Choose, drawn: tuple[Decision, tuple[Refusal, ...]]) -> Step:
-    decision, refusals = drawn
+def _leaves(look: Look, action: Choose) -> Step:
+    """Send what was drawn earlier in the day, if the gate still lets it."""
+    arm = next((a for a in action.arms if a.id == look.enrollment.drawn), None)
+    if arm is None:
+        return _on(look, "skip: stopped", refusals=(Refusal("stopped", f"{look.enrollment.drawn} is no arm any more"),))
+    ask = Ask(look, arm.message, arm.channel, window=arm.window)
+    opens = leaving(ask, look.moment.now)
+    if opens is not None and opens > look.moment.now:  # its hours went by while nobody looked
+        against: Refusal | None = Refusal("daypart", f"{arm.daypart} is over", arm.message, until=opens)
+    else:
+        against = again(arm, look) or objection(ask)
+    if against is not None:
+        return _objected(look, against)
+    return _on(look, arm.id, sends=(_intent(look, arm),))
+
+
+def _drawn(look: Look, action: Choose, drawn: tuple[Decision, Eligible]) -> Step:
+    decision, verdict = drawn
     arm = next(a for a in action.arms if a.id == decision.arm)
+    leaves = verdict.later.get(arm.id)
+    if leaves is not None:
+        waiting = replace(look.enrollment, phase="holding", drawn=arm.id, due_at=leaves, held_since=None)
+        return Step(waiting, decisions=(decision,), refusals=verdict.refusals)
     sends = () if arm.id == NOTHING else (_intent(look, arm),)
-    return _on(look, arm.id, sends=sends, decisions=(decision,), refusals=refusals)
+    return _on(look, arm.id, sends=sends, decisions=(decision,), refusals=verdict.refusals)
 
 
 def split(look: Look) -> Step:

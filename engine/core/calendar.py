@@ -73,6 +73,51 @@ def _opening(window: Window, day: date, ready: datetime, where: tuple[tzinfo, fl
     return opens if window.opens is None else opens + _MINUTE * int(u * ((closes - opens) / _MINUTE))
 
 
+def next_clear(
+    window: Window, quiet: QuietHours | None, ready: datetime, where: tuple[tzinfo, float]
+) -> datetime | None:
+    """Return the first instant at or after `ready` that is in the window and out of the quiet hours, None if none is.
+
+    `where` is (zone, u). A wait ends at a random minute of what the quiet hours leave of the window's day.
+    """
+    zone, u = where
+    today = ready.astimezone(zone).date()
+    for offset in range(-1, 9):
+        day = today + offset * DAY
+        opens, closes = _span(day, window.opens or MIDNIGHT, window.closes or MIDNIGHT, zone)
+        if day.weekday() not in window.days or closes <= ready:
+            continue
+        pieces = _clear(max(opens, ready), closes, quiet, zone)
+        if pieces:
+            return ready if pieces[0][0] == ready else _minute_of(pieces, u)
+    return None
+
+
+def _clear(start: datetime, end: datetime, quiet: QuietHours | None, zone: tzinfo) -> list[tuple[datetime, datetime]]:
+    """Return what the quiet hours leave of [start, end), in order."""
+    pieces, first = [], start.astimezone(zone).date()
+    for offset in range(-1, 3) if quiet is not None else ():
+        day = first + offset * DAY
+        if quiet is None or day.weekday() not in quiet.days:
+            continue
+        hush, over = _span(day, quiet.start, quiet.end, zone)
+        if start < hush < end:
+            pieces.append((start, hush))
+        if hush < end and over > start:
+            start = over
+    return [*pieces, (start, end)] if start < end else pieces
+
+
+def _minute_of(pieces: list[tuple[datetime, datetime]], u: float) -> datetime:
+    """Return the minute of the pieces, laid end to end, on which `u` in [0, 1) falls."""
+    left = int(u * sum((end - start) // _MINUTE for start, end in pieces))
+    for start, end in pieces:
+        if left < (end - start) // _MINUTE:
+            return start + _MINUTE * left
+        left -= (end - start) // _MINUTE
+    return pieces[0][0]  # less than a minute in all
+
+
 def quiet_until(quiet: QuietHours, at: datetime, zone: tzinfo) -> datetime | None:
     """Return when the quiet hours that `at` lies in end, or None when it lies in none."""
     today = at.astimezone(zone).date()

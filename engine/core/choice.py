@@ -1,24 +1,32 @@
-"""A decision among the arms that may reach this person now: eligible set, group, chances, draw.
+"""A decision among the arms that may reach this person: eligible set, group, chances, draw.
 
 Rules
 - The gate comes first: chances are computed over what is left, and only at an instant at which something can leave.
+- An arm for another part of the day is asked as of the minute at which it would leave, at most REACH ahead. Once it is
+  drawn the decision is made and logged; at that minute the gate is asked again, and the message leaves or does not.
 - What is logged is what was drawn from; a policy cannot lie about its propensities.
+- `floors` is the one place that says how rarely an arm may be drawn.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from engine.core.chance import draw
-from engine.core.gate import Ask, objection
+from engine.core.gate import Ask, leaving, objection
 from engine.core.look import Look
 from engine.core.model import Decision, DecisionGroup, Eligible, Hold, Refusal, Refuse, Verdict
-from engine.core.policy import Uniform, floor
+from engine.core.policy import Uniform, floored
+from engine.core.recency import faded
 from journeys import NOTHING, Arm, Choose
 
 UNIFORM = Uniform()
+LEARNING = ("vw", "thompson", "beta")
+REACH = timedelta(days=1)
+"""How far ahead a message may be decided: the parts of the day until tomorrow at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,48 +39,85 @@ class Way:
     policy: str
 
 
+Answer = Refusal | datetime
+"""What the gate says of an arm: why not, or the instant at which it would leave."""
+
+
 def eligible(choose: Choose, look: Look) -> Verdict:
-    """Return the arms that may leave now, or until when all must wait, or why none ever may."""
-    free: list[str] = []
+    """Return the arms that may leave now or later in the day, or until when all must wait, or why none ever may."""
+    now = look.moment.now
+    free: dict[str, datetime] = {}
     against: list[Refusal] = []
     for arm in choose.arms:
-        found = _against(arm, look) if arm.guard is None or arm.guard.holds(look.scope()) else _condition(arm)
-        if found is None:
-            free.append(arm.id)
+        answer = again(arm, look) or _answer(arm, look)
+        if isinstance(answer, Refusal):
+            against.append(answer)
         else:
-            against.append(found)
-    return _verdict(tuple(free), tuple(against), look)
+            free[arm.id] = answer
+    later = {arm: at for arm, at in free.items() if at > now}
+    return _verdict(Eligible(tuple(free), tuple(against), later), look)
 
 
 def _condition(arm: Arm) -> Refusal:
     return Refusal("condition", arm.guard.source if arm.guard else "", arm.message)
 
 
-def _against(arm: Arm, look: Look) -> Refusal | None:
+def _answer(arm: Arm, look: Look) -> Answer:
     if arm.id == NOTHING:
-        return None
+        return look.moment.now
+    ask = Ask(look, arm.message, arm.channel, window=arm.window)
+    if arm.window is None:
+        return objection(ask) or look.moment.now
+    return _in_its_hours(arm, ask)
+
+
+def again(arm: Arm, look: Look) -> Refusal | None:
+    """Return what forbids an arm before the gate is asked: taken out for everyone, or its condition is false."""
     if (look.point, arm.id) in look.moment.stopped:
         return Refusal("stopped", "taken out for everyone", arm.message)
-    return objection(Ask(look, arm.message, arm.channel))
+    return _condition(arm) if arm.guard and not arm.guard.holds(look.scope()) else None
 
 
-def _verdict(free: tuple[str, ...], against: tuple[Refusal, ...], look: Look) -> Verdict:
-    sendable = [arm for arm in free if arm != NOTHING]
-    capped = [r.until for r in against if r.rule == "capped" and r.until is not None]
-    quiet = [r.until for r in against if r.rule == "quiet_hours" and r.until is not None]
-    if sendable:
-        return Hold(min(capped), against) if capped and look.state.when_capped == "wait" else Eligible(free, against)
-    waits = _waits(capped, quiet, look)
+def _in_its_hours(arm: Arm, ask: Ask) -> Answer:
+    """Return when an arm with hours would leave: at the first opening at which no cap stands in its way."""
+    now = ask.look.moment.now
+    at = leaving(ask, now)
+    if at is None:
+        return Refusal("quiet_hours", f"{arm.daypart} lies in quiet hours", arm.message)
+    against = objection(replace(ask, at=at))
+    if against is not None and against.until is None:
+        return against
+    if against is not None and against.until is not None:
+        at = against.until  # the opening after the cap has freed a slot
+    if at - now < REACH:
+        return at
+    rule, detail = (against.rule, against.detail) if against else ("daypart", f"{arm.daypart} is more than a day ahead")
+    return Refusal(rule, detail, arm.message, until=at - REACH + timedelta(minutes=1))
+
+
+def _verdict(found: Eligible, look: Look) -> Verdict:
+    against = found.refusals
+    ready = [arm for arm in found.arms if arm != NOTHING and arm not in found.later]
+    held = [(r.until, r.rule) for r in against if r.until is not None]
+    capped = [until for until, rule in held if rule == "capped"]
+    if ready:
+        return Hold(min(capped), against) if capped and look.state.when_capped == "wait" else found
+    waits = [until for until, rule in held if rule != "capped" or look.state.when_capped in ("wait", "switch")]
+    waits += found.later.values()
     if waits:
-        return Hold(min(waits), against)
-    if any(r.rule == "capped" for r in against) or not free:
+        return Hold(min(waits), (*against, *_until_open(found, look)))
+    if any(r.rule == "capped" for r in against) or not found.arms:
         return Refuse(against)
-    return Eligible(free, against)
+    return found
 
 
-def _waits(capped: list[datetime], quiet: list[datetime], look: Look) -> list[datetime]:
-    """Return what to wait for when nothing can leave: quiet hours always, caps unless the state says otherwise."""
-    return quiet + (capped if look.state.when_capped in ("wait", "switch") else [])
+def _until_open(found: Eligible, look: Look) -> tuple[Refusal, ...]:
+    """Return what is said of the part of the day that is waited for: the first one."""
+    if not found.later:
+        return ()
+    arm, at = min(found.later.items(), key=lambda item: (item[1], item[0]))
+    local = at.astimezone(look.zone)
+    return (Refusal("daypart", f"{arm} may leave from {local:%a %H:%M}", arm.partition("@")[0], until=at),)
 
 
 def decide(choose: Choose, look: Look, verdict: Eligible) -> Decision:
@@ -113,17 +158,30 @@ def pick(arms: Sequence[str], chances: Sequence[float], u: float) -> tuple[str, 
 
 
 def _way(choose: Choose, look: Look, arms: tuple[str, ...]) -> Way:
-    forced = look.moment.forced.get(look.point)
-    if forced in arms:
-        return Way(_held_out(look) or "learner", (str(forced),), (1.0,), "forced")
     held_out = _held_out(look)
-    if held_out is None and choose.baseline is not None and _in_baseline(choose.baseline[1], look):
-        if choose.baseline[0] in arms:
-            return Way("baseline", (choose.baseline[0],), (1.0,), "baseline")
+    fixed = _told(choose, look, arms)
+    if fixed is not None:
+        return fixed
+    if held_out is None and _in_baseline(choose, look):
         return Way("baseline", arms, UNIFORM.pmf({}, arms), UNIFORM.version)
     if held_out is None and look.chance("random slice") < choose.random_share:
         return Way("random", arms, UNIFORM.pmf({}, arms), UNIFORM.version)
     return _learned(choose, look, (held_out or "learner", arms))
+
+
+def _told(choose: Choose, look: Look, arms: tuple[str, ...]) -> Way | None:
+    """Return the way of those for whom nothing is drawn: a forced arm, the baseline's, the one that is kept."""
+    held_out = _held_out(look)
+    forced = look.moment.forced.get(look.point)
+    baseline = choose.baseline[0] if choose.baseline and held_out is None and _in_baseline(choose, look) else None
+    kept = look.snapshot.kept.get(look.point) if choose.keep == "contact" else None
+    if forced in arms:
+        return Way(held_out or "learner", (str(forced),), (1.0,), "forced")
+    if baseline in arms:
+        return Way("baseline", (str(baseline),), (1.0,), "baseline")
+    if baseline is None and kept in arms:
+        return Way(held_out or "learner", (str(kept),), (1.0,), "kept")
+    return None
 
 
 def _learned(choose: Choose, look: Look, of: tuple[DecisionGroup, tuple[str, ...]]) -> Way:
@@ -132,13 +190,30 @@ def _learned(choose: Choose, look: Look, of: tuple[DecisionGroup, tuple[str, ...
     warm = look.moment.decided.get(look.point, 0) >= choose.explore.warmup
     if policy is None or not (warm or choose.explore.policy in ("random", "fixed")):
         return Way(group, arms, UNIFORM.pmf({}, arms), UNIFORM.version)
-    chances = floor(policy.pmf(look.snapshot.scores.get(look.spot, {}), arms), choose.explore.min_share)
+    scores = faded(choose, look, look.snapshot.scores.get(look.spot, {}))
+    chances = floored(policy.pmf(scores, arms), floors(choose, look, arms))
     return Way(group, arms, chances, policy.version)
+
+
+def floors(choose: Choose, look: Look, arms: Sequence[str]) -> tuple[float, ...]:
+    """Return the least share of each arm: `min_share`, and `new_arm_share` for one that is still new.
+
+    New arms together take at most half of what all the `min_share` leave: p' = m_a + (1 - sum of m) p stays a
+    distribution in which the policy has a say, and every arm keeps its `min_share` however many are new.
+    """
+    explore = choose.explore
+    new = [arm for arm in arms if (look.point, arm) in look.moment.warming and explore.policy in LEARNING]
+    least = min(max(explore.min_share, 0.0), 1.0 / len(arms)) if math.isfinite(explore.min_share) else 0.0
+    spare = max(0.0, 1.0 - least * len(arms))
+    more = min(max(0.0, explore.new_arm_share - least), spare / 2 / len(new)) if new else 0.0
+    return tuple(least + more if arm in new else least for arm in arms)
 
 
 def _held_out(look: Look) -> DecisionGroup | None:
     return None if look.enrollment.group == "learner" else look.enrollment.group
 
 
-def _in_baseline(share: float, look: Look) -> bool:
-    return draw(look.moment.seed, "baseline", look.enrollment.contact_id, look.point) < share
+def _in_baseline(choose: Choose, look: Look) -> bool:
+    if choose.baseline is None:
+        return False
+    return draw(look.moment.seed, "baseline", look.enrollment.contact_id, look.point) < choose.baseline[1]

@@ -3,19 +3,21 @@
 Rules
 - One small function per rule, in the order of language.md 1.4; the first objection speaks for the arm.
 - An objection with `until` is a hold: nothing is lost, the same state is looked at again at that instant.
+- A question may be about a later instant: an arm for the evening is asked as of the minute at which it would leave.
 - The holdout is no rule here: held-out people pass the same gate, and their sends end as shadows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from engine.core.calendar import next_open, quiet_until, unit_start
+from engine.core.best import hours_of
+from engine.core.calendar import next_clear, next_open, quiet_until, unit_start
 from engine.core.look import Look
 from engine.core.model import Past, Refusal
-from journeys import CapRule
+from journeys import CapRule, QuietHours, Window
 
 DUPLICATE_WITHIN = timedelta(hours=12)
 NEVER = timedelta(days=36500)
@@ -23,16 +25,30 @@ NEVER = timedelta(days=36500)
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One question: may this message go to this contact now."""
+    """One question: may this message go to this contact now, or `at` a later instant.
+
+    `window` are the hours of its arm; None: those of the state.
+    """
 
     look: Look
     message: str
     channel: str
     ignore_quiet_hours: bool = False
+    window: Window | None = None
+    at: datetime | None = None
 
     @property
     def transactional(self) -> bool:
         return self.look.journey.transactional
+
+    @property
+    def when(self) -> datetime:
+        return self.at or self.look.moment.now
+
+    @property
+    def quiet(self) -> QuietHours | None:
+        free = self.transactional or self.ignore_quiet_hours
+        return None if free else self.look.journey.limits.quiet_for(self.channel)
 
 
 def consent(ask: Ask) -> Refusal | None:
@@ -70,11 +86,10 @@ def lateness(ask: Ask) -> Refusal | None:
 
 
 def quiet_hours(ask: Ask) -> Refusal | None:
-    quiet = ask.look.journey.limits.quiet_for(ask.channel)
-    if quiet is None or ask.transactional or ask.ignore_quiet_hours:
+    quiet, look = ask.quiet, ask.look
+    if quiet is None:
         return None
-    look = ask.look
-    end = quiet_until(quiet, look.moment.now, look.zone)
+    end = quiet_until(quiet, ask.when, look.zone)
     if end is None:
         return None
     detail = f"quiet hours {quiet.start:%H:%M}-{quiet.end:%H:%M} ({quiet.place})"
@@ -91,7 +106,7 @@ def caps(ask: Ask) -> Refusal | None:
     if hit is None:
         return None
     look = ask.look
-    since = look.enrollment.held_since or look.moment.now
+    since = look.enrollment.held_since or ask.when
     detail = f"{hit} is used up ({hit.place})"
     if free - since > look.state.max_wait:
         return Refusal("capped", f"{detail}, free only {free:%a %d %b %H:%M} UTC, after max_wait")
@@ -99,7 +114,7 @@ def caps(ask: Ask) -> Refusal | None:
 
 
 def duplicate(ask: Ask) -> Refusal | None:
-    since = ask.look.moment.now - DUPLICATE_WITHIN
+    since = ask.when - DUPLICATE_WITHIN
     if any(past.message == ask.message and past.at > since for past in ask.look.snapshot.recent):
         return Refusal("duplicate", "the same message within 12 h")
     return None
@@ -130,8 +145,8 @@ def applies(rule: CapRule, channel: str, topic: str) -> bool:
 
 
 def freed(ask: Ask, rules: Sequence[CapRule]) -> tuple[CapRule | None, datetime]:
-    """Return the first rule that is used up now (None: none is) and the first instant at which no rule is."""
-    hit, at = None, ask.look.moment.now
+    """Return the first rule that is used up by then (None: none is) and the first instant at which no rule is."""
+    hit, at = None, ask.when
     while True:
         busy = [(rule, end) for rule in rules if (end := _busy_until(rule, ask.look, at)) is not None]
         if not busy:
@@ -160,15 +175,43 @@ def _counts(rule: CapRule, past: Past) -> bool:
     return past.counted and applies(rule, past.channel, past.topic)
 
 
+def headroom(look: Look, channel: str) -> int | None:
+    """Return how many more messages the caps let through now on this channel, None when nothing is counted."""
+    rules = [rule for rule in look.journey.limits.caps if applies(rule, channel, look.journey.topic)]
+    if look.journey.transactional or not rules:
+        return None
+    return max(0, min(rule.limit - _used(rule, look) for rule in rules))
+
+
+def _used(rule: CapRule, look: Look) -> int:
+    now = look.moment.now
+    if not look.snapshot.recent:
+        return 0
+    start = now - rule.per if isinstance(rule.per, timedelta) else unit_start(rule.per, now, look.zone)[0]
+    return sum(past.at >= start and _counts(rule, past) for past in look.snapshot.recent)
+
+
 def aligned(ask: Ask, at: datetime) -> datetime:
-    """Return the first instant at or after `at` inside the state's window and outside quiet hours."""
+    """Return the first instant at or after `at` inside the window and outside quiet hours."""
     look = ask.look
-    window = look.state.window
-    quiet = None if ask.transactional or ask.ignore_quiet_hours else look.journey.limits.quiet_for(ask.channel)
+    if ask.window is not None:
+        return leaving(ask, at) or at
+    window, quiet = hours_of(look), ask.quiet
     for _ in range(8):
-        opened = next_open(window, at, look.zone, look.chance("window")) if window and not window.best else at
+        opened = next_open(window, at, look.zone, look.chance("window")) if window else at
         end = quiet_until(quiet, opened, look.zone) if quiet else None
         if end is None or quiet is None:
             return opened
         at = end + look.chance("quiet") * quiet.spread
     return at  # the window lies inside the quiet hours (lint P601): leave when those end
+
+
+def leaving(ask: Ask, ready: datetime) -> datetime | None:
+    """Return when the message of an arm with hours leaves, seen from `ready`: None when quiet hours cover them all."""
+    look, window = ask.look, ask.window
+    if window is None:
+        return ready
+    days = look.state.window.days if look.state.window is not None else window.days
+    own = window if days == window.days else replace(window, days=days)
+    u = look.chance(f"time {window.opens}-{window.closes}")
+    return next_clear(own, ask.quiet, ready, (look.zone, u))

@@ -85,6 +85,7 @@ class Enrollment:
     reason: str | None = None  # why it left
     left_at: datetime | None = None
     goal_at: datetime | None = None
+    drawn: str = ""  # the arm of a decision whose message leaves later in the day; "" = none waits
 
     @property
     def key(self) -> str:
@@ -99,7 +100,8 @@ class Snapshot:
     `events` are oldest first by (at, id): the fresh ones, and the history that conditions need.
     `recent` are the deliveries of the longest cap window, oldest first.
     `scores` (estimated reward per arm id) and `features` (as logged) are laid in by the shell, by
-    "<enrollment id>.<state>" of a decision point that this walk may reach.
+    "<enrollment id>.<state>" of a decision point that this walk may reach. `lately` says when each event that is a
+    sign of life last happened; `hours` counts the person's signs by hour of the day, UTC (empty: none, or not asked).
     """
 
     contact: Contact
@@ -111,6 +113,8 @@ class Snapshot:
     kept: Mapping[str, str] = field(default_factory=dict)  # "journey.state" -> arm, for keep: contact
     ended: Mapping[str, tuple[int, datetime]] = field(default_factory=dict)
     # ended: journey -> (runs so far, end of the last run), of runs that are over
+    lately: Mapping[str, datetime] = field(default_factory=dict)
+    hours: tuple[int, ...] = ()
 
 
 class Policy(Protocol):
@@ -133,6 +137,8 @@ class Moment:
     policies: Mapping[str, Policy] = field(default_factory=dict)
     decided: Mapping[str, int] = field(default_factory=dict)  # decisions so far, for warm-up
     stopped: frozenset[tuple[str, str]] = frozenset()  # ("journey.state", arm id) taken out for everyone
+    warming: frozenset[tuple[str, str]] = frozenset()  # ("journey.state", arm id) with too few decisions so far
+    hours: tuple[float, ...] = ()  # everyone's signs of life by local hour, as shares; empty: too few to say
     segments: Mapping[str, Expression] = field(default_factory=dict)
     forced: Mapping[str, str] = field(default_factory=dict)  # "journey.state" -> arm (simulate --force, tests)
 
@@ -202,7 +208,7 @@ class Webhook:
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """Why a message may not leave: `until` is set when it is only held. `rule` is the gate's word
-    (no_consent, suppressed, unreachable, late, quiet_hours, capped, duplicate, stopped, condition).
+    (no_consent, suppressed, unreachable, late, quiet_hours, capped, duplicate, stopped, condition, daypart).
     """
 
     rule: str
@@ -224,6 +230,8 @@ class Step:
     emitted: tuple[Event, ...] = ()
     calls: tuple[Webhook, ...] = ()
     started: bool = False  # the enrollment is new
+    unsent: tuple[str, bool] | None = None
+    # unsent: key of a decision whose message will not leave, and whether the gate refused it (then it teaches nothing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,8 +246,11 @@ class Reward:
 
 @dataclass(frozen=True, slots=True)
 class Eligible:
+    """What may be drawn; `later` says when the message of an arm leaves that does not leave now."""
+
     arms: tuple[str, ...]
     refusals: tuple[Refusal, ...] = ()
+    later: Mapping[str, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

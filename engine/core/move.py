@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
+from engine.core.best import hours_of
 from engine.core.calendar import MIDNIGHT, days_later, instant, next_open
 from engine.core.look import Look, effective
 from engine.core.model import Enrollment, Move
@@ -41,6 +42,7 @@ def go(look: Look, way: Leaving) -> tuple[Enrollment, Move]:
         phase="ready",
         held_since=None,
         cause=way.cause or (old.cause if at == old.state_at else ""),
+        drawn="",
     )
     return awake(look, moved), Move(old.state, way.target, way.why, at, moved.steps)
 
@@ -49,7 +51,9 @@ def leave(look: Look, way: Leaving) -> tuple[Enrollment, Move]:
     """End the run."""
     old = look.enrollment
     at = effective(way.at, look.moment.now)
-    left = replace(old, status="left", reason=way.reason, left_at=at, due_at=None, phase="ready", steps=old.steps + 1)
+    left = replace(
+        old, status="left", reason=way.reason, left_at=at, due_at=None, phase="ready", steps=old.steps + 1, drawn=""
+    )
     return left, Move(old.state, EXIT, way.why, at, left.steps)
 
 
@@ -72,9 +76,8 @@ def wake(look: Look) -> datetime:
     ready = _ready(state, look)
     if ready is None:
         return entered  # `until` has no value: acts at once, by `else`
-    if state.window is None or state.window.best:
-        return ready
-    return next_open(state.window, ready, look.zone, look.chance("window"))
+    window = hours_of(look)
+    return ready if window is None else next_open(window, ready, look.zone, look.chance("window"))
 
 
 def _ready(state: State, look: Look) -> datetime | None:

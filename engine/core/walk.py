@@ -54,10 +54,24 @@ def walk(journeys: Journeys, snapshot: Snapshot, moment: Moment) -> Iterator[Ste
             steps = enter(turn.look.journey, turn.event, turn.look)
         else:
             steps = (step(turn.look),)
-        for taken in steps:
+        for found in steps:
+            taken = unsent(snapshot, found)
             yield taken
             snapshot = after(snapshot, taken, turn.look)
     raise AssertionError(f"more than {LIMIT} steps at once: {snapshot.contact.id}")
+
+
+def unsent(snapshot: Snapshot, taken: Step) -> Step:
+    """Return the step; where it gives up a message that was drawn for later in the day, it says so.
+
+    A person who left by themselves (a goal, an exit) was decided for all the same: the decision counts from when it
+    was made. Where the gate refused, the message failed, and teaches nothing.
+    """
+    after = taken.enrollment
+    for before in snapshot.enrollments:
+        if before.drawn and before.id == after.id and before.key != after.key and not taken.sends:
+            return replace(taken, unsent=(before.key, bool(taken.refusals)))
+    return taken
 
 
 def by_name(events: Iterable[Event]) -> dict[str, tuple[Event, ...]]:
