@@ -51,9 +51,9 @@ def unknown_tags(file: str, source: str) -> Iterator[Flaw]:
         if name in TAGS:
             continue
         close = get_close_matches(name, TAGS, 1)
-        line, col = _place(text, found.start())
+        line, col = _place(text, found.start(1))
         yield Flaw(
-            "T702", "error", file, line, f"unknown MJML tag {name}", col, col + len(found[0]),
+            "T702", "error", file, line, f"unknown MJML tag {name}", col, col + len(name),
             label=f"did you mean {close[0]}?" if close else "",
             edits=tuple(_renamed(text, found.start(), name, close[0])) if close else (),
         )  # fmt: skip

@@ -73,7 +73,7 @@ class Template:
 
     def render(self, variables: Mapping[str, Any], links: Links) -> Rendered:
         """Fill in one person's values; `links` gives the signed address for a link's number."""
-        variant = self.variants[self._locale(variables)]
+        variant = self.variants[self.locale(variables)]
         personal = PersonalLinks(links, len(self.static_links) + 1)
         names = {**variables, **own_names(links, variant.static, personal)}
         parts = {name: program.run(names) for name, program in variant.parts.items()}
@@ -83,7 +83,8 @@ class Template:
         subject = " ".join(parts["subject"].split())
         return Rendered(subject, parts.get("html", ""), text, personal.by_number)
 
-    def _locale(self, variables: Mapping[str, Any]) -> str:
+    def locale(self, variables: Mapping[str, Any]) -> str:
+        """Return the language to take for a contact: `de-at`, else `de`, else the plain file, else any."""
         contact = variables.get("contact")
         locale = str((contact.get("locale") if isinstance(contact, Mapping) else None) or "").lower().replace("_", "-")
         while locale and locale not in self.variants:

@@ -51,6 +51,12 @@ class NotFound(EngineError):
     exit_code = 4
 
 
+class NotHandedOver(EngineError):
+    """A provider refused a message that was sent by hand."""
+
+    exit_code = 6
+
+
 class StoreError(EngineError):
     """The store cannot be used."""
 

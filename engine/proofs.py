@@ -20,6 +20,7 @@ from channels.uses import Use, uses
 from journeys import Choose, Journey, Problem, Send, State
 from journeys.facts import NO_FACTS, Facts
 from journeys.page import near
+from journeys.place import Place
 from journeys.problem import Edit
 from journeys.project import Definitions, Project
 
@@ -34,7 +35,7 @@ def proofs(definitions: Definitions, facts: Facts = NO_FACTS) -> list[Problem]:
     if project is None:
         return []
     readers = [Reader(message, files, definitions, facts) for message, files in sorted(project.messages.items())]
-    found = (_problem(flaw, project) for reader in readers for flaw in reader.flaws())
+    found = (problem_of(flaw, project) for reader in readers for flaw in reader.flaws())
     return sorted(dict.fromkeys(found), key=lambda one: (one.file, one.line, one.col, one.code))
 
 
@@ -87,7 +88,7 @@ class Reader:
         return (f'give a fallback too: `{{{{ contact.{name} or "there" }}}}`{share}',)
 
     def _entries(self) -> list[str]:
-        return [name for name, journey in self.definitions.journeys.items() if self.message in set(_messages(journey))]
+        return [journey.name for journey in used_by(self.message, self.definitions)]
 
     def _looks(self, file: Path, template: Template) -> Iterator[Flaw]:
         text = _text(file)
@@ -95,7 +96,7 @@ class Reader:
         found = self._leavable()
         if found is not None and file.suffix in {".mjml", ".html"} | ({".txt"} if len(self.files) == 1 else set()):
             journey, state, topic = found
-            place = state.places.get("send") or state.places.get("choose") or state.place
+            place = _named_at(state, self.message)
             note = f"used by {journey.file}:{place.line} (topic: {topic})"
             for flaw in checks.way_out(str(file), text, template, topic):
                 yield replace(flaw, notes=(note,))
@@ -131,7 +132,7 @@ def sample(message: str, definitions: Definitions) -> dict[str, Any]:
     """Return every name that a template of this message may use, with declared names and no values."""
     project = definitions.project
     assert project is not None  # noqa: S101 - proofs() has looked
-    using = [journey for journey in definitions.journeys.values() if message in set(_messages(journey))]
+    using = used_by(message, definitions)
     events = project.data.events
     entry = dict.fromkeys(p for journey in using for event in journey.enter.events for p in events.get(event, {}))
     channel, _, _ = message.partition("/")
@@ -146,9 +147,20 @@ def sample(message: str, definitions: Definitions) -> dict[str, Any]:
     }
 
 
-def _messages(journey: Journey) -> Iterator[str]:
-    for state in journey.states.values():
-        yield from _messages_of(state)
+def used_by(message: str, definitions: Definitions) -> list[Journey]:
+    """Return the journeys that may send this message."""
+    return [
+        journey
+        for journey in definitions.journeys.values()
+        if any(message in _messages_of(state) for state in journey.states.values())
+    ]
+
+
+def _named_at(state: State, message: str) -> Place:
+    """Return where a state names the message: its arm, where each has a line."""
+    arms = [arm.message for arm in state.action.arms] if isinstance(state.action, Choose) else []
+    arm = f"choose.arms.{arms.index(message)}" if message in arms else ""
+    return next((state.places[path] for path in ("send", arm, "choose") if path in state.places), state.place)
 
 
 def _messages_of(state: State) -> Iterable[str]:
@@ -199,7 +211,8 @@ def _text(file: Path) -> str:
     return file.read_text(encoding="utf-8-sig", errors="replace").replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _problem(flaw: Flaw, project: Project) -> Problem:
+def problem_of(flaw: Flaw, project: Project) -> Problem:
+    """Return a flaw as lint says it, its file as the project names it."""
     file = Path(flaw.file)
     shown = file.relative_to(project.root).as_posix() if file.is_relative_to(project.root) else flaw.file
     col, end_col = (flaw.col, flaw.end_col) if flaw.col else _whole(file, flaw.line)

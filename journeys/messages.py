@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 _FILE = re.compile(
-    r"(?P<name>[a-z0-9][a-z0-9_/]*)(?:\.(?P<language>[a-z]{2}(?:[-_][A-Za-z]{2})?))?\.(mjml|html|txt|yaml)"
+    r"(?P<name>[a-z0-9][a-z0-9_/]*)(?:\.(?P<language>[a-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*))?\.(mjml|html|txt|yaml)"
 )
 
 

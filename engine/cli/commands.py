@@ -44,13 +44,24 @@ COMMANDS = (
         "engine.cli.demo:demo", ("sojourn demo", "sojourn demo --contacts 20000 --keep big", "sojourn demo --seed 8"),
     ),
     Command(
-        "write", "lint", "[PATHS] [--fix|--diff|--watch]", "check every file: what is wrong, where, and the way out", "engine.cli.lint:lint",
+        "write", "lint", "[PATHS] [--fix|--diff|--watch]", "check every file: what is wrong, where, and the way out",
+        "engine.cli.lint:lint",
         ("sojourn lint", "sojourn lint journeys/welcome.yaml", "sojourn lint --diff", "sojourn lint --fix --select S,Y",
          "sojourn lint --watch", "sojourn lint --format github"),
     ),
     Command(
+        "write", "test", "[SELECT] [-k WORD] [--junit FILE]", "run the tests that stand in the journeys",
+        "engine.cli.test:run_tests", ("sojourn test", "sojourn test cart_recovery -k gold", "sojourn test --junit tests.xml"),
+    ),
+    Command(
         "write", "draw", "JOURNEY [-o FILE.txt]", "a journey as a picture in text", "engine.cli.draw:draw",
         ("sojourn draw cart_recovery", "sojourn draw welcome --ascii -o welcome.txt"),
+    ),
+    Command(
+        "write", "preview", "MESSAGE [--contact ID] | --all", "a message as its readers see it, with checks",
+        "engine.cli.preview:preview",
+        ("sojourn preview email/welcome_hello", "sojourn preview email/cart_social --contact c_1042 --locale de",
+         "sojourn preview --all", "sojourn preview email/welcome_hello --to me@shop.example"),
     ),
     Command(
         "try", "simulate", "JOURNEY (--contact ID | --population N)", "what a journey would do, on a virtual clock",
