@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from journeys import check_choices, check_flow, check_pressure
+from journeys import check_choices, check_flow, check_learning, check_pressure
 from journeys.facts import NO_FACTS, Facts
 from journeys.finding import channels, warning
 from journeys.journey import Journey
@@ -72,4 +72,8 @@ CHECKS: list[Check] = [
     no_holdout,
 ]
 
-LOOKS: list[Look] = []
+LOOKS: list[Look] = [
+    check_learning.too_few_decisions,
+    check_learning.small_holdout,
+    check_learning.small_groups,
+]

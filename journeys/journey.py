@@ -145,6 +145,7 @@ class Explore:
     shares: Mapping[str, float] | None = None  # for `fixed`
     new_arm_share: float = 0.1  # at least this for an arm with fewer than warmup / |arms| decisions
     repeat: Repeat = Repeat()
+    challenger: Literal["vw", "thompson", "beta"] | None = None  # learns beside the policy, in its shadow
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from journeys.build import build
 from journeys.check import check, ignored
+from journeys.check_names import noted
 from journeys.data_file import read_data
 from journeys.facts import NO_FACTS, Facts
 from journeys.fragments import Fetch, Shelf
@@ -36,6 +37,7 @@ class Loaded:
 
     journey: Journey | None
     problems: tuple[Problem, ...]
+    files: Mapping[str, str] = field(default_factory=dict)  # path -> text of its fragments and of `use`
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ def load(root: Path, env: Mapping[str, str], ask: Ask = _nobody) -> Definitions:
     facts = ask(project) if project is not None else NO_FACTS
     journeys: dict[str, Journey] = {}
     sources: dict[str, str] = {}
+    files: dict[str, Mapping[str, str]] = {}
     for path in _yaml_files(root / "journeys"):
         page = _page(root, path)
         if project is None:
@@ -77,7 +80,8 @@ def load(root: Path, env: Mapping[str, str], ask: Ask = _nobody) -> Definitions:
         elif journey is not None:
             journeys[journey.name] = journey
             sources[journey.name] = "\n".join(page.lines)
-    return Definitions(project, journeys, _ordered(problems), sources)
+            files[journey.name] = loaded.files
+    return Definitions(project, journeys, _ordered(noted(problems, facts)), sources, files)
 
 
 def load_project(root: Path, env: Mapping[str, str]) -> tuple[Project | None, list[Problem]]:
@@ -103,7 +107,7 @@ def load_journey(
     Without `fetch` they are read from the project's folder.
     """
     loaded = _loaded(Page(file, text), project, Around(fetch or _fetch(project.root), (), facts))
-    return loaded.journey, list(_ordered(loaded.problems))
+    return loaded.journey, list(_ordered(noted(loaded.problems, facts)))
 
 
 def _loaded(page: Page, project: Project, around: Around) -> Loaded:
@@ -116,7 +120,8 @@ def _loaded(page: Page, project: Project, around: Around) -> Loaded:
     if journey is None or _broken(journey, found):
         return Loaded(None, _heeded(found, page))
     found += check(journey, project, around.facts)
-    return Loaded(None if _broken(journey, found) else journey, _heeded(found, page))
+    files = {file: "\n".join(other.lines) for file, (other, _) in shelf.pages.items()}
+    return Loaded(None if _broken(journey, found) else journey, _heeded(found, page), files)
 
 
 def _broken(journey: Journey, problems: Iterable[Problem]) -> bool:

@@ -79,7 +79,7 @@ class Page:
         guess = near(at.raw, names)
         if guess is not None:
             more = {"label": f'did you mean "{guess}"?', "fix": self.swap(at, guess), **more}
-        self.add(code, at, says, **more)
+        self.add(code, at, says, about=at.raw, **more)
 
 
 def near(word: str, names: Iterable[str]) -> str | None:

@@ -98,7 +98,7 @@ class Reading:
             known = self.names.data.attributes.get(guess or "")
             where = known.place if known else self.names.data.places.get("contact")
             more["notes"] = (f"attributes are declared in {where.file}, line {where.line}",) if where else ()
-        self.say(code, span, unknown.says, **more)
+        self.say(code, span, unknown.says, about=word, **more)
         return self.nothing(span)
 
     def nothing(self, span: tuple[int, int]) -> Bit:

@@ -43,3 +43,4 @@ class Problem:
     others: tuple[Label, ...] = ()
     fix: tuple[Edit, ...] = ()  # safe edits; [*] when there are any
     notes_first: bool = False  # print the notes before the helps
+    about: str = ""  # the unknown name that it is about, as written

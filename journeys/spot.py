@@ -122,11 +122,16 @@ def read_message(page: Page, node: Node | None, project: Project) -> str | None:
 
 
 def paths(page: Page, node: Node, prefix: str = "") -> dict[str, Place]:
-    """Return where every value of a mapping stands, by dotted path; below `score` the keys themselves."""
+    """Return where every value of a mapping stands, by dotted path; below `score` the keys themselves.
+
+    With a colon behind it, a path is the place of its key: "choose:".
+    """
     found: dict[str, Place] = {}
     for key, value in [*node.entries, *_numbered(node)]:
         path = f"{prefix}{key.raw}"
         found.setdefault(path, mark(page, key if prefix.endswith("score.") else value))
+        if not prefix:
+            found.setdefault(f"{path}:", mark(page, key))
         found.update(paths(page, value, f"{path}."))
     return found
 
