@@ -64,7 +64,7 @@ def _path(story: Story, test: JourneyTest) -> Iterator[Miss]:
     shown = went[: max(n + 1, len(wanted))]
     got = " → ".join([*shown, *([] if went[len(shown) :] or EXIT in shown else _standing(story))])
     turn = next((move for move in way[n : n + 1]), story.moves[-1] if story.moves else None)
-    why = (f"{turn.source} → {turn.target}: {story.why(turn)}",) if turn is not None and turn.source != "enter" else ()
+    why = (f"{turn.source} → {turn.target}: {story.why(turn)}",) if turn is not None else ()
     yield Miss("path", " → ".join(wanted), got, why, _place(test, f"path.{n}", "path"))
 
 
@@ -93,7 +93,7 @@ def _delayed(story: Story, row: DeliveryRow) -> list[str]:
     state = story.journey.states[row.state]
     clauses = [story_place for key in ("at", "days", "after", "until") if (story_place := state.places.get(key))]
     arrived = next((move for move in story.moves if f"{move.enrollment_id}:{move.n}" == row.key), None)
-    if arrived is not None:
+    if arrived is not None and not found:
         waits = f", and acts by its clock ({clauses[0]})" if clauses else ""
         found.append(f"{row.state} was reached {story.clock(arrived.at)}{waits}")
     return found
@@ -145,7 +145,7 @@ def _ends(story: Story, test: JourneyTest) -> Iterator[Miss]:
         return
     left = run.status == "left" and run.left_at
     got = f"{run.reason}   {story.clock(left)}" if left else f"still in {run.state}"
-    because = list(story.turns())
+    because = list(story.turns(2))
     if wanted == "goal" and run.goal_at is not None and left:
         because.append(f"the goal came {story.clock(run.goal_at)}, when the run was over")
     yield Miss("ends", wanted, got, tuple(because), _place(test, "ends"))
@@ -163,7 +163,7 @@ def _state_at(story: Story, test: JourneyTest) -> Iterator[Miss]:
         if where == wanted:
             continue
         since = f" since {story.clock(past[-1].at)}" if past else ""
-        why = (f"{past[-1].source} → {where}: {story.why(past[-1])}",) if past and past[-1].source != "enter" else ()
+        why = (f"{past[-1].source} → {where}: {story.why(past[-1])}",) if past else ()
         expected = f"{wanted}   after {show_span(after)}, {story.clock(at)}"
         yield Miss("state_at", expected, f"{where}{since}", why, _place(test, "state_at"))
 

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+import sqlalchemy as sa
+
 from channels.captured import CapturedChannel
 from engine.app import Options, build, usable
 from engine.clock import SimulatedClock
@@ -83,18 +85,27 @@ class Virtual:
 def virtual(
     definitions: Definitions, start: datetime, options: Options | None = None, clock: SimulatedClock | None = None
 ) -> Virtual:
-    """Return the project's engine on a store in memory, with a clock (given, if channels share it) at `start`."""
+    """Return the project's engine on a store in memory, with a clock (given, if channels share it) at `start`.
+
+    A store that `options` bring is taken as it is.
+    """
     project = usable(definitions)
     clock = clock or SimulatedClock(start)
     captured = {name: CapturedChannel(name) for name in [*project.channels, "webhook"]}
-    store = open_store("sqlite://")
-    with writing(store) as conn:
-        create(conn)
     given = options or Options()
+    store = given.store or in_memory()
     full = replace(given, clock=clock, channels=given.channels or captured, store=store)
     world = Virtual(build(definitions, full), clock, captured)
     world.take_over(world.engine)
     return world
+
+
+def in_memory() -> sa.Engine:
+    """Return an empty store in memory."""
+    store = open_store("sqlite://")
+    with writing(store) as conn:
+        create(conn)
+    return store
 
 
 def hear(world: Virtual, events: Sequence[NewEvent]) -> None:

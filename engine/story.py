@@ -17,7 +17,21 @@ from typing import Any
 
 from engine.store.history import DecisionRow, DeliveryRow, Entry, EventRow, MoveRow, RefusalRow, RunRow
 from engine.telling import against_word, share
-from journeys import EXIT, Branch, Expression, Journey, Leave, Place, Split, State, WaitFor, show_span
+from journeys import (
+    EXIT,
+    NOTHING,
+    Branch,
+    Choose,
+    Expression,
+    Journey,
+    Leave,
+    Place,
+    Send,
+    Split,
+    State,
+    WaitFor,
+    show_span,
+)
 from journeys.edges import show_awaited
 
 NAMED = re.compile(r"\b(contact|entry|event|vars|journey|params)\.(\w+)")
@@ -84,8 +98,8 @@ class Story:
     def why(self, move: MoveRow) -> str:
         """Return why a state was left for another, with the line of the rule: "no checkout_started within 45m (…)"."""
         state = self.journey.states.get(move.source)
-        if state is None:
-            return move.why
+        if state is None:  # from outside
+            return f"the journey starts here{_at(self.journey.states[move.target].place)}"
         return self._by_event(move) or self._by_state(state, move)
 
     def _by_event(self, move: MoveRow) -> str:
@@ -122,22 +136,23 @@ class Story:
             return f"`{state.until.source}` is no date{self.values(state.until, move)}{_at(state.until.place)}"
         if move.why.startswith("on "):
             return f"{move.why[3:]} came {self.clock(move.at)}{_at(state.places.get('wait_for'))}"
-        return f"{move.why}{_at(state.place)}"
+        did = f"sent {move.why}" if isinstance(action, (Send, Choose)) and move.why != NOTHING else move.why
+        return f"{did}{_at(state.place)}"
 
     def _branched(self, state: State, action: Branch, move: MoveRow) -> str:
         chosen = next((guard for guard, _ in action.ways if guard.source == move.why), None)
         if chosen is not None:
             return f"`{chosen.source}` is true{self.values(chosen, move)}{_at(chosen.place)}"
-        said = " and ".join(f"`{guard.source}` is false{self.values(guard, move)}" for guard, _ in action.ways)
+        said = "; ".join(f"`{guard.source}` is false{self.values(guard, move)}" for guard, _ in action.ways)
         return f"{said}{_at(state.places.get('branch') or state.place)}"
 
     def values(self, expression: Expression, move: MoveRow | None) -> str:
-        """Return ": contact.tier is basic", what an expression read when `move` was made."""
+        """Return ", contact.tier is basic", what an expression read when `move` was made."""
         found = [f"{root}.{name} is {self._value(root, name, move)}" for root, name in NAMED.findall(expression.source)]
         before = move.at if move else self.start
         found += [self._happened(name, before) for name in HAPPENED.findall(expression.source)]
         told = list(dict.fromkeys(words for words in found if words))
-        return f": {', '.join(told)}" if told else ""
+        return f", {', '.join(told)}" if told else ""
 
     def _value(self, root: str, name: str, move: MoveRow | None) -> str:
         run = next((run for run in self.runs if move and run.id == move.enrollment_id), None)

@@ -1,8 +1,9 @@
 """Running the tests that stand in journey files: a person, a script, the real engine on a clock that jumps.
 
 Rules
-- Every test has a world of its own; all journeys run in it, as they would. Only timetables stand still: whoever
-  enters by a segment, on a schedule or by hand is let in at the start, and a daily limit holds nobody up.
+- Every test has an engine of its own and an empty store; all journeys run in it, as they would. Only timetables
+  stand still: whoever enters by a segment, on a schedule or by hand is let in at the start, and a daily limit holds
+  nobody up.
 - Nothing is learned, so a test ends as it ended yesterday: a choice that matters is forced with `choose`.
 - A test that fails, or cannot even be read, stops no other.
 """
@@ -16,6 +17,8 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import sqlalchemy as sa
+
 from channels.templates import Library
 from engine.app import Options, usable
 from engine.core.calendar import instant
@@ -24,11 +27,12 @@ from engine.core.entry import group_of
 from engine.entering import Entrances
 from engine.judging import Miss, judged
 from engine.rehearsal import invented, unsigned
-from engine.simulate import Virtual, hear, virtual
+from engine.simulate import Virtual, hear, in_memory, virtual
 from engine.store.connect import reading, writing
 from engine.store.copying import attributes_of
 from engine.store.history import timeline
 from engine.store.intake import NewEvent, add_contacts, trigger
+from engine.store.tables import metadata
 from engine.story import Story
 from journeys import EXIT, Journey
 from journeys.expectation import JourneyTest
@@ -70,6 +74,7 @@ class Stage:
     definitions: Definitions
     library: Library = field(init=False)
     people: dict[tuple[str, str], str] = field(default_factory=dict)
+    store: sa.Engine = field(default_factory=in_memory)  # emptied for every test: to make one takes longer than a test
 
     def __post_init__(self) -> None:
         self.definitions = unsigned(_unhurried(self.definitions))
@@ -96,13 +101,11 @@ class Stage:
         zone = zone_of(test.contact) or ZoneInfo(journey.timezone or self.project.timezone)
         start = instant(test.start.date(), test.start.time(), zone)
         contact_id = self._person(journey, test.group)
-        world = virtual(self.definitions, start, Options(seed=self.project.name))
-        try:
-            self._prepare(world, journey, test, contact_id)
-            _live(world, _script(test, contact_id, start), start + LONGEST)
-            return _told(world, journey, contact_id, (start, zone))
-        finally:
-            world.engine.close()
+        _empty(self.store)
+        world = virtual(self.definitions, start, Options(seed=self.project.name, store=self.store))
+        self._prepare(world, journey, test, contact_id)
+        _live(world, _script(test, contact_id, start), start + LONGEST)
+        return _told(world, journey, contact_id, (start, zone))
 
     def _prepare(self, world: Virtual, journey: Journey, test: JourneyTest, contact_id: str) -> None:
         """Let the person arrive, in a world without timetables."""
@@ -117,6 +120,10 @@ class Stage:
             if journey.enter.kind != "event":
                 trigger(conn, journey.name, [contact_id], now, "test")
 
+    def close(self) -> None:
+        """Give the store back."""
+        self.store.dispose()
+
     def _person(self, journey: Journey, group: str) -> str:
         """Return the id of a person whom chance puts in this group."""
         known = self.people.get((journey.name, group))
@@ -124,6 +131,12 @@ class Stage:
             known = _somebody(journey, group, self.project)
             self.people[journey.name, group] = known
         return known
+
+
+def _empty(store: sa.Engine) -> None:
+    with writing(store) as conn:
+        for table in reversed(metadata.sorted_tables):
+            conn.execute(sa.delete(table))
 
 
 def _unhurried(definitions: Definitions) -> Definitions:

@@ -15,6 +15,7 @@ from journeys.names import Names, Unknown, attribute
 from journeys.node import Node
 from journeys.page import Page
 from journeys.place import Place
+from journeys.problem import Problem
 from journeys.project import Project
 from journeys.span import parse_span
 from journeys.spot import known_event, mark, read_message
@@ -53,8 +54,12 @@ def read_tests(top: Fields, about: Tested) -> tuple[JourneyTest, ...]:
         test = _test(top.page, item, about)
         if any(test.name == other.name for other in tests):
             top.page.add("S112", item.get("name") or item, f'two tests are called "{test.name}"')
-        tests.append(replace(test, broken=tuple(top.page.problems[before:])))
+        tests.append(replace(test, broken=_sorted(top.page.problems[before:])))
     return tuple(tests)
+
+
+def _sorted(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    return tuple(sorted(problems, key=lambda problem: (problem.line, problem.col)))
 
 
 def _test(page: Page, item: Node, about: Tested) -> JourneyTest:
