@@ -26,9 +26,9 @@ from engine.letters import Letters
 from engine.posting import Post
 from engine.store.connect import check_schema, open_store
 from engine.store.delivering import Terms
-from engine.store.deploying import deploy
 from engine.teaching import Teacher
 from engine.tokens import Tokens, load_secrets
+from engine.versions import begin, known
 from journeys import parse_span
 from journeys.load import find_root, load
 from journeys.project import Definitions, Project
@@ -39,7 +39,7 @@ YOUNG = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What may differ from the files: store URL, clock, channels, seed, arms forced, and how much at once."""
+    """What may differ from the files: store URL, clock, channels, seed, how much at once, and what runs."""
 
     url: str | None = None
     clock: Clock = field(default_factory=SystemClock)
@@ -48,6 +48,7 @@ class Options:
     limits: Limits = field(default_factory=Limits)
     durability: str = "full"
     store: sa.Engine | None = None
+    follows: bool = True  # False: what is given runs, whatever is deployed (a simulation)
 
 
 def read(root: Path | None, env: Mapping[str, str] | None = None) -> Definitions:
@@ -67,14 +68,16 @@ def usable(definitions: Definitions) -> Project:
 
 
 def build(definitions: Definitions, options: Options | None = None) -> Engine:
-    """Build the engine; refuses an outdated store, files with errors, and a state that is gone with people in it."""
+    """Build the engine that runs what is deployed; refuses an outdated store, and a project with errors."""
     options = options or Options()
-    project = usable(definitions)
+    project = usable(definitions) if not options.follows else known(definitions)
     store = options.store or open_store(
         options.url or project.store, "normal" if options.durability == "normal" else "full"
     )
     check_schema(store)
-    deploy(store, definitions, options.clock.now())
+    versions, running = begin(store, definitions, options.clock.now())
+    definitions = running if options.follows else definitions
+    project = known(definitions)
     settle()
     zone = ZoneInfo(project.timezone)
     secrets = load_secrets(project.root, project.secret)
@@ -91,6 +94,7 @@ def build(definitions: Definitions, options: Options | None = None) -> Engine:
         seed=options.seed or project.name,
         zone=zone,
         limits=options.limits,
+        versions=versions if options.follows else None,
     )
 
 

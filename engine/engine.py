@@ -11,8 +11,9 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, tzinfo
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
@@ -22,12 +23,17 @@ from engine.core.model import Moment, Snapshot
 from engine.core.walk import walk
 from engine.entering import Entrances
 from engine.posting import Post, Posted
+from engine.rhythm import Rhythm
 from engine.store import intake, stepping
-from engine.store.connect import reading, writing
-from engine.store.stepping import Walked
+from engine.store.connect import beside, reading, writing
+from engine.store.deploying import Standing, standing
+from engine.store.stepping import Acting, Walked
 from engine.teaching import Taught, Teacher
+from engine.versions import Versions
+from engine.warming import Warming, warming
 from journeys import Journey
 from journeys.project import Definitions, Project
+from journeys.signs import alive, usual_signs
 
 LOG = logging.getLogger("sojourn")
 
@@ -78,7 +84,10 @@ class Engine:
     zone: tzinfo
     limits: Limits = field(default_factory=Limits)
     forced: dict[str, str] = field(default_factory=dict)
+    versions: Versions | None = None  # None: nobody deploys here, what was given runs
     _needs: stepping.Needs | None = None
+    _rhythm: Rhythm | None = None
+    _warming: Warming | None = None
 
     @property
     def journeys(self) -> dict[str, Journey]:
@@ -94,30 +103,54 @@ class Engine:
     @property
     def needs(self) -> stepping.Needs:
         if self._needs is None:
-            self._needs = needed.needs(self.journeys.values(), self.project.data.segments)
+            signs = alive(self.project.decisions["behaviour"] or usual_signs(self.project.data))
+            self._needs = needed.needs(self.journeys.values(), self.project.data.segments, signs)
         return self._needs
 
     def tick(self) -> Ticked:
-        """Step the contacts that are due, at most `limits.contacts` of them."""
+        """Step the contacts that are due, at most `limits.contacts` of them, by the versions that are live."""
+        while True:
+            self.teacher.refresh(self.store)
+            with writing(self.store) as conn:
+                beside(conn)
+                stands = standing(conn)
+                if self.versions is None or not self.versions.outdated(stands):
+                    return self._tick(conn, stands)
+            self._take_up()
+
+    def _tick(self, conn: sa.Connection, stands: Standing) -> Ticked:
         now = self.clock.now()
-        self.teacher.refresh(self.store)
-        with writing(self.store) as conn:
-            self.entrances.open(conn, now)
-            snapshots = stepping.claim(conn, now, self.limits.contacts, self.needs)
-            if not snapshots:
-                return Ticked()
-            moment = self.moment(now, conn)
-            walks, broken = self._walked(self.teacher.laid(snapshots, moment), moment)
-            broken |= self._committed(conn, walks, now)
-            for contact_id, reason in broken.items():
-                stepping.park(conn, contact_id, reason, now)
+        self.entrances.open(conn, now)
+        snapshots = stepping.claim(conn, now, self.limits.contacts, self.needs)
+        if not snapshots:
+            return Ticked()
+        moment = replace(self.moment(now, conn), paused=stands.paused)
+        walks, broken = self._walked(self.teacher.laid(snapshots, moment), moment)
+        broken |= self._committed(conn, walks, moment)
+        for contact_id, reason in broken.items():
+            stepping.park(conn, contact_id, reason, now)
         ticked = counted(walks, len(broken))
         if ticked.decisions:
             self.teacher.drew()
         return ticked
 
+    def _take_up(self) -> None:
+        """Go on with what was deployed since: the parts that know the journeys are made anew."""
+        if self.versions is None:
+            return
+        with reading(self.store) as conn:
+            self.definitions = self.versions.take_up(conn)
+        journeys = self.definitions.journeys
+        self.post.letters = replace(self.post.letters, project=self.project, journeys=journeys)
+        self.teacher = Teacher(journeys)
+        self.entrances = Entrances(journeys, self.project.data.segments, self.zone)
+        self._needs = self._rhythm = self._warming = None
+
     def moment(self, now: datetime, conn: sa.Connection) -> Moment:
         """Return what holds for this tick."""
+        if self._rhythm is None or self._warming is None:
+            self._rhythm = Rhythm(self.needs.hours, ZoneInfo(self.project.timezone))
+            self._warming = warming(self.journeys.values())
         return Moment(
             now=now,
             zone=self.zone,
@@ -125,6 +158,9 @@ class Engine:
             holdout=self.project.holdout,
             policies=self.teacher.policies,
             decided=self.teacher.decided(conn),
+            stopped=self.teacher.stopped,
+            warming=self._warming.arms(conn, now),
+            hours=self._rhythm.hours(conn, now),
             segments=self.project.data.segments,
             forced=self.forced,
         )
@@ -141,21 +177,24 @@ class Engine:
                 broken[snapshot.contact.id] = "".join(traceback.format_exception(bug))[-2000:]
         return walks, broken
 
-    def _committed(self, conn: sa.Connection, walks: list[Walked], now: datetime) -> dict[str, str]:
+    def _committed(self, conn: sa.Connection, walks: list[Walked], moment: Moment) -> dict[str, str]:
         """Write all walks at once; when a row is refused, one by one, and return whose it was."""
         try:
             with conn.begin_nested():
-                stepping.commit(conn, walks, now)
+                stepping.commit(conn, walks, moment.now, self._acting(moment))
         except (sa.exc.StatementError, ValueError, TypeError) as error:
             if isinstance(error, (sa.exc.OperationalError, sa.exc.InternalError)):
                 raise  # the database's trouble, not a row's
             if len(walks) > 1:
                 halves = (walks[: len(walks) // 2], walks[len(walks) // 2 :])
-                first, second = (self._committed(conn, half, now) for half in halves)
+                first, second = (self._committed(conn, half, moment) for half in halves)
                 return first | second
             LOG.warning("contact %s is parked: %s", walks[0].snapshot.contact.id, error)
             return {walks[0].snapshot.contact.id: f"cannot be written: {error}"[:2000]}
         return {}
+
+    def _acting(self, moment: Moment) -> Acting:
+        return Acting({name: journey.version for name, journey in self.definitions.journeys.items()}, moment.paused)
 
     def deliver(self) -> Posted:
         """Send what is due, at most `limits.messages` per channel."""

@@ -94,7 +94,7 @@ def virtual(
     captured = {name: CapturedChannel(name) for name in [*project.channels, "webhook"]}
     given = options or Options()
     store = given.store or in_memory()
-    full = replace(given, clock=clock, channels=given.channels or captured, store=store)
+    full = replace(given, clock=clock, channels=given.channels or captured, store=store, follows=False)
     world = Virtual(build(definitions, full), clock, captured)
     world.take_over(world.engine)
     return world

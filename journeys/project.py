@@ -79,6 +79,7 @@ class Definitions:
     journeys: Mapping[str, Journey]
     problems: tuple[Problem, ...]
     sources: Mapping[str, str] = field(default_factory=dict)  # journey name -> text, as deployed
+    files: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # journey -> path -> text of what it takes in
 
     @property
     def ok(self) -> bool:

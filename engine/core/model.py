@@ -141,6 +141,13 @@ class Moment:
     hours: tuple[float, ...] = ()  # everyone's signs of life by local hour, as shares; empty: too few to say
     segments: Mapping[str, Expression] = field(default_factory=dict)
     forced: Mapping[str, str] = field(default_factory=dict)  # "journey.state" -> arm (simulate --force, tests)
+    paused: frozenset[str] = frozenset()  # where no clock runs: "journey", "journey.state", "" = everywhere
+
+
+def stands_still(paused: frozenset[str], enrollment: Enrollment) -> bool:
+    """Return whether this enrollment is where no clock runs: only what the person does moves it."""
+    journey = enrollment.journey
+    return "" in paused or journey in paused or f"{journey}.{enrollment.state}" in paused
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,27 +6,30 @@ Rules (the laws of the step)
 3. A state queues at most one send per visit, under a key made of enrollment and visit.
 4. A wait whose condition refused an event goes on waiting; a false `if` takes `else`.
 5. A chain of states without a wait is finite (walk asserts it, lint refuses it).
+6. A pause stops the clock and nothing else: what the person does still moves them, no state acts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from engine.core import actions
 from engine.core.interrupt import Interrupt, interrupt
 from engine.core.look import Look, effective
-from engine.core.model import Event, Step
+from engine.core.model import Event, Step, stands_still
 from engine.core.move import Leaving, go, moment_of, wake
 from journeys import Awaited, Branch, Call, Choose, Emit, Leave, Send, Set, Split, WaitFor
+
+NEVER = datetime.max.replace(tzinfo=UTC)
 
 POLL = timedelta(minutes=15)
 """How often a wait for a segment looks again: only time may have changed the answer."""
 
 
 def due(look: Look) -> datetime:
-    """Return the instant of what happens next to this enrollment; what is active always has one."""
+    """Return the instant of what happens next to this enrollment; NEVER while nothing can, because it is paused."""
     found = interrupt(look)
     if found is not None:
         return found.at
@@ -35,7 +38,15 @@ def due(look: Look) -> datetime:
         match = _match(look)
         if match is not None:
             return match[0]
+    if look.moment.paused and _stands_still(look):
+        return NEVER
     return enrollment.due_at or look.moment.now
+
+
+def _stands_still(look: Look) -> bool:
+    """A paused run may still begin to wait: else what the person does meanwhile would be missed."""
+    begins = look.enrollment.phase == "ready" and isinstance(look.state.action, WaitFor)
+    return stands_still(look.moment.paused, look.enrollment) and not begins
 
 
 def step(look: Look) -> Step:

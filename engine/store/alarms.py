@@ -8,9 +8,15 @@ from functools import lru_cache
 
 import sqlalchemy as sa
 
-from engine.store.sets import Upsert, upsert, write
+from engine.store.sets import Upsert, any_of, upsert, write
 from engine.store.tables import alarms
 
+_HOLD = (
+    sa.select(alarms.c.contact_id)
+    .where(any_of(alarms.c.contact_id, "ids"))
+    .order_by(alarms.c.contact_id)
+    .with_for_update()
+)
 _NEXT = sa.select(sa.func.min(alarms.c.due_at))
 
 
@@ -26,6 +32,16 @@ def _earlier(dialect: str) -> Upsert:
     insert = upsert(dialect, alarms)
     earlier = sa.case((insert.excluded.due_at < alarms.c.due_at, insert.excluded.due_at), else_=alarms.c.due_at)
     return insert.on_conflict_do_update(index_elements=["contact_id"], set_={"due_at": earlier})
+
+
+def hold(conn: sa.Connection, contact_ids: Iterable[str]) -> None:
+    """Lock the alarms of these contacts, in their order: who is about to change people takes alarms first, as ticks do.
+
+    Else a tick that writes an attribute and an import of the same person would wait for each other for ever. SQLite
+    lets one writer in at a time and needs no locks.
+    """
+    if conn.dialect.name == "postgresql":
+        conn.execute(_HOLD, {"ids": sorted(set(contact_ids))}).all()
 
 
 def next_alarm(conn: sa.Connection) -> datetime | None:

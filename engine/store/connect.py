@@ -23,10 +23,17 @@ from engine.errors import StoreUnavailable
 from engine.store.schema import Schema, check, create, migrate, schema_of
 from engine.store.values import from_json, to_json
 
-__all__ = ["Schema", "backup", "check_schema", "create", "open_store", "reading", "status", "upgrade", "writing"]
+__all__ = [
+    "Schema", "alone", "backup", "beside", "check_schema", "create", "open_store", "reading", "status", "upgrade",
+    "writing",
+]  # fmt: skip
 
 PATIENCE = timedelta(seconds=30)
 """How long a writer waits for another one before it gives up."""
+
+_TICKS = 7_305_119  # a number of our own among a database's advisory locks
+_BESIDE = sa.text(f"SELECT pg_advisory_xact_lock_shared({_TICKS})")
+_ALONE = sa.text(f"SELECT pg_advisory_xact_lock({_TICKS})")
 
 WAYS_OUT = (
     ("unable to open", "cannot be opened: the folder is missing, or may not be read or written"),
@@ -66,6 +73,21 @@ def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
     """Give a transaction that sees one state of the store and blocks no writer; what it writes is undone."""
     with _telling(engine), engine.connect() as conn:
         yield conn.execution_options(reading=True)
+
+
+def beside(conn: sa.Connection) -> None:
+    """Let this transaction run beside others of its kind, but not beside one that is `alone`; ticks do.
+
+    On SQLite there is one writer at a time anyway.
+    """
+    if conn.dialect.name == "postgresql":
+        conn.execute(_BESIDE)
+
+
+def alone(conn: sa.Connection) -> None:
+    """Wait until no tick is under way, and let none begin until this transaction ends."""
+    if conn.dialect.name == "postgresql":
+        conn.execute(_ALONE)
 
 
 def check_schema(engine: sa.Engine) -> None:

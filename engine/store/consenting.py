@@ -8,6 +8,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from engine.store.alarms import hold
 from engine.store.sets import insert_missing, one_of
 from engine.store.tables import addresses, consents, contacts, suppressions
 
@@ -36,6 +37,7 @@ class Suppression:
 def change_consents(conn: sa.Connection, changes: Sequence[ConsentChange], now: datetime) -> tuple[str, ...]:
     """Write the ledger and what it adds up to; return the ids of contacts that do not exist."""
     ids = {change.contact_id for change in changes}
+    hold(conn, ids)
     query = sa.select(contacts.c.id, contacts.c.consents).where(one_of(contacts.c.id, ids)).with_for_update()
     before: dict[str, str] = {row[0]: row[1] for row in conn.execute(query)}
     words = {contact_id: set(said.split()) for contact_id, said in before.items()}
@@ -59,6 +61,14 @@ def _apply(words: set[str], change: ConsentChange) -> None:
         words.add(word)
     else:
         words.discard(word)
+
+
+def summed(changes: Sequence[ConsentChange]) -> frozenset[str]:
+    """Return what these changes, oldest first, add up to: the words of model.Contact.consents."""
+    words: set[str] = set()
+    for change in changes:
+        _apply(words, change)
+    return frozenset(words)
 
 
 def _write_ledger(conn: sa.Connection, changes: Sequence[ConsentChange], now: datetime) -> None:
@@ -93,7 +103,10 @@ def suppress(conn: sa.Connection, entries: Sequence[Suppression], digest: Digest
             for entry in entries
         ],
     )
-    rows = [{"on": entry.channel, "to": entry.address, "suppressed": entry.reason} for entry in entries]
+    rows = [
+        {"on": entry.channel, "to": entry.address, "suppressed": entry.reason, "suppressed_at": now}
+        for entry in entries
+    ]
     if rows:
         same = (addresses.c.channel == sa.bindparam("on")) & (addresses.c.address == sa.bindparam("to"))
         conn.execute(addresses.update().where(same & addresses.c.suppressed.is_(None)), rows)

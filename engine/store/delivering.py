@@ -23,8 +23,8 @@ from engine.errors import ClaimLost
 from engine.store.links import Link, link_target, remember_template
 from engine.store.receipts import Terms, commit, void
 from engine.store.recovering import Recovered, expire, next_due, pending, recover, resolve_unknown
-from engine.store.sets import any_of, listed, write
-from engine.store.tables import addresses, contacts, deliveries
+from engine.store.sets import any_of, listed, one_of, write
+from engine.store.tables import HELD, addresses, contacts, deliveries, pauses
 
 __all__ = [
     "Delivery",
@@ -51,7 +51,10 @@ __all__ = [
 
 WEBHOOK = "webhook"  # a call to a URL of the project: it has no recipient to ask
 
+PAUSED = "paused"
+
 d = deliveries.c
+p = pauses.c
 
 _DRAWN_UP_ALONE = (
     sa.update(deliveries)
@@ -172,15 +175,15 @@ def _hold() -> sa.Update:
 @lru_cache
 def _rows() -> sa.Select[Any]:
     """Return the statement for what is needed to render and send the claimed rows."""
-    a, p = addresses.c, contacts.c
+    a, who = addresses.c, contacts.c
     unusable = sa.exists().where(a.contact_id == d.contact_id, a.channel == d.channel, a.suppressed.is_not(None))
     return (
         sa.select(
             d.key, d.contact_id, d.journey, d.state, d.message, d.channel, d.topic, d.transactional, d.decided,
-            d.request, d.attempt, d.fence, d.queued_at, d.due_at, d.expires_at, p.attributes, p.consents, d.address,
+            d.request, d.attempt, d.fence, d.queued_at, d.due_at, d.expires_at, who.attributes, who.consents, d.address,
             sa.case((d.address.is_(None), unusable), else_=sa.false()).label("suppressed"),
         )
-        .join_from(deliveries, contacts, p.id == d.contact_id, isouter=True)
+        .join_from(deliveries, contacts, who.id == d.contact_id, isouter=True)
         .where(any_of(d.key, "keys"))
     )  # fmt: skip
 
@@ -213,13 +216,31 @@ def _drawn_up(dialect: str) -> sa.Update:
 def intend(conn: sa.Connection, keys: Sequence[str], owner: str, now: datetime) -> frozenset[str]:
     """Write `sending` for those that may still go, end the withdrawn ones as `suppressed`; return the first."""
     asked = {"keys": json.dumps(list(keys)), "mine": owner, "moment": now}
+    if conn.dialect.name == "postgresql":
+        conn.execute(_recipients(), {"wanted": list(keys)}).all()  # nobody withdraws between the answer and the commit
     objections = {row.key: _objection(row) for row in conn.execute(_asked(conn.dialect.name), asked).all()}
     going = frozenset(key for key, objection in objections.items() if objection is None)
     begun = asked | {"keys": json.dumps(sorted(going))}
     if going and conn.execute(_begin(conn.dialect.name), begun).rowcount != len(going):
         raise ClaimLost("another worker took these messages in between; nothing was sent")
-    _withdraw(conn, {key: objection for key, objection in objections.items() if objection is not None}, now)
+    _keep(conn, [key for key, objection in objections.items() if objection == PAUSED])
+    ended = {key: why for key, why in objections.items() if why not in (None, PAUSED)}
+    _withdraw(conn, ended, now)
     return going
+
+
+@lru_cache
+def _recipients() -> sa.Select[Any]:
+    theirs = sa.select(d.contact_id).where(any_of(d.key, "wanted"))
+    people = sa.select(contacts.c.id).where(contacts.c.id.in_(theirs)).order_by(contacts.c.id)
+    return people.with_for_update(read=True)
+
+
+def _keep(conn: sa.Connection, keys: Sequence[str]) -> None:
+    """Put back what a pause holds that began after the claim."""
+    if keys:
+        back = {"status": "queued", "owner": None, "lease_until": None, "next_at": HELD}
+        conn.execute(sa.update(deliveries).where(one_of(d.key, keys)).values(back))
 
 
 def _mine() -> sa.ColumnElement[bool]:
@@ -241,17 +262,24 @@ def _asked(dialect: str) -> sa.Select[Any]:
     a = addresses.c
     keys = listed(dialect, "keys", ("key",), plain=True)
     here = sa.and_(a.contact_id == d.contact_id, a.channel == d.channel, a.address == d.address)
+    place = (p.journey == d.journey) & p.state.in_(("", d.state))
+    paused = sa.exists().where((p.journey == "") | place)
     return (
-        sa.select(d.key, d.channel, d.topic, d.transactional, contacts.c.consents, a.address, a.suppressed)
+        sa.select(
+            d.key, d.channel, d.topic, d.transactional, contacts.c.consents, a.address, a.suppressed,
+            paused.label("paused"),
+        )
         .join_from(deliveries, contacts, contacts.c.id == d.contact_id, isouter=True)
         .join(addresses, here, isouter=True)
         .where(d.key.in_(sa.select(keys.c.key)), _mine())
         .with_for_update(of=deliveries)
-    )
+    )  # fmt: skip
 
 
 def _objection(row: sa.Row[Any]) -> str | None:
-    """Return why this message must not go any more, None when it may."""
+    """Return why this message must not go any more (PAUSED: not now), None when it may."""
+    if row.paused:
+        return PAUSED
     if row.channel == WEBHOOK:
         return None
     if row.suppressed is not None or row.address is None:
@@ -263,7 +291,7 @@ def _objection(row: sa.Row[Any]) -> str | None:
     return "no_consent" if refused else None
 
 
-def _withdraw(conn: sa.Connection, objections: Mapping[str, str], now: datetime) -> None:
+def _withdraw(conn: sa.Connection, objections: Mapping[str, str | None], now: datetime) -> None:
     if not objections:
         return
     conn.execute(

@@ -1,86 +1,164 @@
-"""Which version of each journey is live, and the refusal to take away a state that people are in."""
+"""What is deployed: every version of every journey, kept whole, and data.yaml beside them.
+
+Rules
+- A version is known by the hash of what its file means and has a number in its journey (v1, v2 ...). Deploying an
+  older text again makes the old version live again, under its old number.
+- `Standing` is what every tick asks first: which versions are live, and what is paused. One statement.
+- Whoever changes that is alone (connect.alone): no tick is under way that still thinks otherwise.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
-from engine.errors import ConfigError
-from engine.store.connect import writing
-from engine.store.sets import insert_missing
-from engine.store.tables import deployments, enrollments
-from journeys import Journey
-from journeys.project import Definitions
+from engine.store.tables import audit, deployments, dictionaries, enrollments, pauses
+from journeys import EXIT
+
+d = deployments.c
+y = dictionaries.c
+e = enrollments.c
+
+INSIDE = e.status.in_(("active", "queued"))
+PLACED = e.status.in_(("active", "queued", "parked"))  # a parked run goes on where it is, once somebody unparks it
+
+_STANDING = sa.union_all(
+    sa.select(sa.literal_column("'journey'"), d.journey, d.version).where(d.live),
+    sa.select(sa.literal_column("'data'"), sa.literal_column("''"), y.version).where(y.live),
+    sa.select(sa.literal_column("'pause'"), pauses.c.journey, pauses.c.state),
+)
 
 
-def deploy(store: sa.Engine, definitions: Definitions, now: datetime) -> list[str]:
-    """Take the files as deployed: move people as `moved:` says, note new versions; return the journeys that changed."""
-    with writing(store) as conn:
-        _move(conn, definitions.journeys)
-        gone = missing(conn, definitions.journeys)
-        if gone:
-            raise ConfigError(_refusal(gone))
-        return _note(conn, definitions, now)
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of a journey. `files` are the texts of its fragments and of `use`, by path."""
+
+    journey: str
+    version: str
+    number: int
+    source: str
+    files: Mapping[str, str]
+    at: datetime | None = None
+    live: bool = False
 
 
-def missing(conn: sa.Connection, journeys: Mapping[str, Journey]) -> list[tuple[str, str, int]]:
-    """Return (journey, state, people) of every state that people are in and the files no longer have."""
-    c = enrollments.c
-    inside = c.status.in_(("active", "queued"))
-    query = sa.select(c.journey, c.state, sa.func.count()).where(inside).group_by(c.journey, c.state)
-    rows = conn.execute(query.order_by(c.journey, c.state)).all()
-    return [
-        (journey, state, count)
-        for journey, state, count in rows
-        if journey not in journeys or state not in journeys[journey].states
-    ]
+@dataclass(frozen=True, slots=True)
+class Dictionary:
+    """A version of data.yaml."""
+
+    version: str
+    number: int
+    source: str
 
 
-def _refusal(gone: list[tuple[str, str, int]]) -> str:
-    journey, state, count = gone[0]
-    people = f"{count} contact{'s are' if count > 1 else ' is'} in it"
-    more = f" (and {len(gone) - 1} more such states)" if len(gone) > 1 else ""
-    return (
-        f'the state "{state}" of journey {journey} is gone, but {people}{more}; '
-        f"put it back, or say where they go in journeys/{journey}.yaml: moved: {{{state}: <a state, or exit>}}"
-    )
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Which version of which journey is live, which data.yaml ("" = none was ever deployed), and what is paused:
+    "journey", "journey.state", or "" for everything.
+    """
+
+    versions: Mapping[str, str] = field(default_factory=dict)
+    data: str = ""
+    paused: frozenset[str] = frozenset()
 
 
-def _move(conn: sa.Connection, journeys: Mapping[str, Journey]) -> None:
-    """Take people out of renamed and removed states; they act in the new one at the time they were to act."""
-    c = enrollments.c
-    for journey in journeys.values():
-        for old, new in journey.moved.items():
-            there = (c.journey == journey.name) & (c.state == old) & c.status.in_(("active", "queued"))
-            if old in journey.states:
-                continue
-            if new == "exit":
-                conn.execute(
-                    sa.update(enrollments)
-                    .where(there)
-                    .values(status="left", reason="moved", left_at=c.state_at, due_at=None)
-                )
-            else:
-                conn.execute(sa.update(enrollments).where(there).values(state=new, phase="ready", held_since=None))
+def standing(conn: sa.Connection) -> Standing:
+    """Return how the store stands now."""
+    found: dict[str, list[tuple[str, str]]] = {"journey": [], "data": [], "pause": []}
+    for kind, name, word in conn.execute(_STANDING):
+        found[kind].append((name, word))
+    paused = frozenset(f"{name}.{state}" if state else name for name, state in found["pause"])
+    return Standing(dict(sorted(found["journey"])), next((word for _, word in found["data"]), ""), paused)
 
 
-def _note(conn: sa.Connection, definitions: Definitions, now: datetime) -> list[str]:
-    c = deployments.c
-    live = {row.journey: row.version for row in conn.execute(sa.select(c.journey, c.version).where(c.live))}
-    changed = [name for name, journey in definitions.journeys.items() if live.get(name) != journey.version]
-    if not changed:
-        return []
-    conn.execute(sa.update(deployments).where(c.journey.in_(changed)).values(live=False))
-    rows = [
-        {
-            "journey": name, "version": definitions.journeys[name].version,
-            "source": definitions.sources.get(name, ""), "at": now, "live": True,
-        }
-        for name in changed
-    ]  # fmt: skip
-    insert_missing(conn, deployments, rows)
-    again = [definitions.journeys[name].version for name in changed]
-    conn.execute(sa.update(deployments).where(c.journey.in_(changed), c.version.in_(again)).values(live=True))
-    return sorted(changed)
+def versions(conn: sa.Connection, *where: sa.ColumnElement[bool]) -> list[Version]:
+    """Return versions by journey and number."""
+    query = sa.select(d.journey, d.version, d.number, d.source, d.files, d.at, d.live).where(*where)
+    return [Version(*row) for row in conn.execute(query.order_by(d.journey, d.number))]
+
+
+def live(conn: sa.Connection) -> dict[str, Version]:
+    """Return the live version of each journey, by name."""
+    return {one.journey: one for one in versions(conn, d.live)}
+
+
+def dictionary(conn: sa.Connection) -> Dictionary | None:
+    """Return the live data.yaml, None when none was ever deployed."""
+    row = conn.execute(sa.select(y.version, y.number, y.source).where(y.live)).first()
+    return None if row is None else Dictionary(*row)
+
+
+def inside(conn: sa.Connection) -> dict[str, dict[str, int]]:
+    """Return how many runs stand in each state of each journey, parked ones included."""
+    query = sa.select(e.journey, e.state, sa.func.count()).where(PLACED).group_by(e.journey, e.state)
+    found: dict[str, dict[str, int]] = {}
+    for journey, state, count in conn.execute(query.order_by(e.journey, e.state)):
+        found.setdefault(journey, {})[state] = count
+    return found
+
+
+def publish(conn: sa.Connection, new: Version, now: datetime) -> int:
+    """Make this version live in its journey's place; return its number (an old one's own)."""
+    mine = d.journey == new.journey
+    conn.execute(sa.update(deployments).where(mine, d.live).values(live=False))
+    known = conn.execute(sa.select(d.number).where(mine, d.version == new.version)).scalar()
+    if known is not None:
+        again = {"live": True} | ({"source": new.source, "files": dict(new.files)} if new.source else {})
+        conn.execute(sa.update(deployments).where(mine, d.version == new.version).values(again))
+        return int(known)
+    number = 1 + (conn.execute(sa.select(sa.func.max(d.number)).where(mine)).scalar() or 0)
+    row = {
+        "journey": new.journey, "version": new.version, "number": number, "source": new.source,
+        "files": dict(new.files), "at": now, "live": True,
+    }  # fmt: skip
+    conn.execute(deployments.insert().values(row))
+    return number
+
+
+def publish_data(conn: sa.Connection, version: str, source: str, now: datetime) -> int:
+    """Make this data.yaml the one that journeys are read with; return its number."""
+    conn.execute(sa.update(dictionaries).where(y.live).values(live=False))
+    known = conn.execute(sa.select(y.number).where(y.version == version)).scalar()
+    if known is not None:
+        conn.execute(sa.update(dictionaries).where(y.version == version).values(live=True))
+        return int(known)
+    number = 1 + (conn.execute(sa.select(sa.func.max(y.number))).scalar() or 0)
+    row = {"version": version, "number": number, "source": source, "at": now, "live": True}
+    conn.execute(dictionaries.insert().values(row))
+    return number
+
+
+def withdraw(conn: sa.Connection, journey: str) -> None:
+    """Let no version of a journey be live any more; nobody is in it."""
+    conn.execute(sa.update(deployments).where(d.journey == journey, d.live).values(live=False))
+
+
+def move(conn: sa.Connection, journey: str, moved: Mapping[str, str], now: datetime) -> dict[str, int]:
+    """Take people from states that are gone to others, or out; return how many, by state.
+
+    In the new state they act when they were to act in the old one; what had begun there (a wait, a hold, a draw
+    whose message waits for its hour) is over.
+    """
+    counts = {}
+    for old, new in moved.items():
+        there = (e.journey == journey) & (e.state == old) & PLACED
+        away: dict[str, Any] = {"state": new, "phase": "ready", "held_since": None, "drawn": ""}
+        if new == EXIT:
+            away = {"status": "left", "reason": "moved", "left_at": now, "due_at": None, "phase": "ready", "drawn": ""}
+        counts[old] = conn.execute(sa.update(enrollments).where(there).values(away)).rowcount
+    return counts
+
+
+def note(conn: sa.Connection, what: str, detail: Mapping[str, Any], now: datetime) -> None:
+    """Write a row of the audit: who looks later wants to know what changed when."""
+    conn.execute(audit.insert().values(at=now, what=what, detail=dict(detail)))
+
+
+def numbers(conn: sa.Connection, journeys: Iterable[str]) -> dict[tuple[str, str], int]:
+    """Return the numbers of all versions of these journeys, by (journey, version)."""
+    query = sa.select(d.journey, d.version, d.number).where(d.journey.in_(list(journeys)))
+    return {(journey, version): number for journey, version, number in conn.execute(query)}

@@ -9,7 +9,8 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 
-from engine.store.alarms import ring
+from engine.store.alarms import hold, ring
+from engine.store.changing import Gone, differing, note
 from engine.store.consenting import ConsentChange, Digest, change_consents
 from engine.store.sets import insert_missing, one_of
 from engine.store.tables import addresses, consents, contacts, enrollments, suppressions
@@ -45,11 +46,13 @@ def add_contacts(conn: sa.Connection, rows: Sequence[NewContact], now: datetime,
     changes is looked at again.
     """
     people = _merged(rows)
+    hold(conn, people)
     attributes, words = _known(conn, people)
     merged = {id_: {**attributes.get(id_, {}), **people[id_].attributes} for id_ in people}
     moved = {id_ for id_ in attributes if merged[id_] != attributes[id_]}
     _write(conn, {id_: merged[id_] for id_ in people if id_ not in attributes or id_ in moved}, attributes, now)
-    readdressed = _readdress(conn, people.values(), (digest, now))
+    readdressed, dropped = _readdress(conn, people.values(), (digest, now))
+    note(conn, {id_: differing(attributes[id_], merged[id_]) for id_ in moved}, now, "import", dropped)
     granted, kept_out = _grant(conn, people.values(), words, now)
     ring(conn, _enrolled(conn, moved), now)
     updated = len((moved | readdressed | granted) & attributes.keys())
@@ -93,18 +96,25 @@ def _write(conn: sa.Connection, people: Mapping[str, Mapping[str, Any]], known: 
         conn.execute(contacts.update().where(contacts.c.id == sa.bindparam("contact_id")), changed)
 
 
-def _readdress(conn: sa.Connection, people: Iterable[NewContact], how: tuple[Digest, datetime]) -> set[str]:
-    """Give each named channel the address that is said, and return whose addresses changed."""
+def _readdress(
+    conn: sa.Connection, people: Iterable[NewContact], how: tuple[Digest, datetime]
+) -> tuple[set[str], dict[str, list[Gone]]]:
+    """Give each named channel the address that is said; return whose addresses changed, and those that are gone."""
     said = {(row.id, channel): address for row in people for channel, address in row.addresses.items() if address}
-    query = sa.select(addresses.c.contact_id, addresses.c.channel, addresses.c.address)
-    rows = conn.execute(query.where(one_of(addresses.c.contact_id, {id_ for id_, _ in said}))).all()
-    there = [cast("Address", tuple(row)) for row in rows]
+    a = addresses.c
+    query = sa.select(a.contact_id, a.channel, a.address, a.suppressed, a.added_at)
+    rows = conn.execute(query.where(one_of(a.contact_id, {id_ for id_, _ in said}))).all()
+    there = [cast("Address", tuple(row)[:3]) for row in rows]
     gone = [row for row in there if said.get(row[:2], row[2]) != row[2]]
+    dropped: dict[str, list[Gone]] = {}
+    for id_, channel, address, suppressed, added_at in rows:
+        if (id_, channel, address) in gone:
+            dropped.setdefault(id_, []).append((channel, address, suppressed, added_at))
     kept = {row for row in there if said.get(row[:2]) == row[2]}
     added = [(*key, address) for key, address in said.items() if (*key, address) not in kept]
     _drop(conn, gone)
     _add(conn, added, how)
-    return {row[0] for row in added}
+    return {row[0] for row in added}, dropped
 
 
 def _drop(conn: sa.Connection, gone: Sequence[Address]) -> None:
@@ -125,9 +135,10 @@ def _add(conn: sa.Connection, added: Sequence[Address], how: tuple[Digest, datet
     found = conn.execute(query.where(one_of(suppressions.c.digest, digests)))
     listed = {(row[0], row[1]): row[2] for row in found}
     rows = [
-        {"contact_id": id_, "channel": channel, "address": address, "suppressed": listed.get((mark, channel)),
-         "added_at": now}
+        {"contact_id": id_, "channel": channel, "address": address, "suppressed": reason, "added_at": now,
+         "suppressed_at": now if reason else None}
         for (id_, channel, address), mark in zip(added, digests, strict=True)
+        for reason in [listed.get((mark, channel))]
     ]  # fmt: skip
     insert_missing(conn, addresses, rows)
 

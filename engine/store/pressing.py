@@ -92,10 +92,10 @@ def entrants(
 
 
 def versions(conn: sa.Connection, journey: str) -> dict[str, int]:
-    """Return the deployed versions of a journey, numbered from 1 in the order of their deployment."""
+    """Return the numbers of the versions of a journey, 1 for the one that was deployed first."""
     v = deployments.c
-    query = sa.select(v.version).where(v.journey == journey).order_by(v.at, v.version)
-    return {version: number for number, version in enumerate(conn.execute(query).scalars(), 1)}
+    query = sa.select(v.version, v.number).where(v.journey == journey).order_by(v.number)
+    return {row.version: row.number for row in conn.execute(query)}
 
 
 def first_entry(conn: sa.Connection, journey: str) -> datetime | None:

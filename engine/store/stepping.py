@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from engine.store.alarms import next_alarm
 from engine.store.snapshots import Needs, claim
 from engine.store.tables import alarms, audit, enrollments
-from engine.store.walked import Committed, Walked, commit
+from engine.store.walked import Acting, Committed, Walked, commit
 
-__all__ = ["Committed", "Needs", "Walked", "claim", "commit", "next_alarm", "park"]
+__all__ = ["Acting", "Committed", "Needs", "Walked", "claim", "commit", "next_alarm", "park"]
 
 
 def park(conn: sa.Connection, contact_id: str, reason: str, now: datetime) -> int:

@@ -16,6 +16,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Dialect
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+HELD = datetime(9000, 1, 1, tzinfo=UTC)  # `next_at` of a message of a paused journey
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -73,6 +74,7 @@ addresses = sa.Table(
     sa.Column("address", sa.Text, primary_key=True),  # a mailbox, or a push subscription as JSON
     sa.Column("suppressed", Word),  # why it must not be used: hard, complaint, gone
     sa.Column("added_at", Instant, nullable=False),
+    sa.Column("suppressed_at", Instant),
 )  # fmt: skip
 sa.Index("addresses_by_address", addresses.c.channel, addresses.c.address)
 
@@ -96,6 +98,7 @@ consents = sa.Table(
 )  # fmt: skip
 sa.Index("consents_of_contact", consents.c.contact_id)
 
+HARM = sa.text("name IN ('unsubscribed', 'complained', 'bounced')")
 events = sa.Table(
     "events", metadata,
     sa.Column("id", sa.String(200), primary_key=True),
@@ -107,10 +110,15 @@ events = sa.Table(
     sa.Column("source", Word, nullable=False),
     sa.Column("fresh", sa.Boolean, nullable=False),  # until a committed walk has seen it
     sa.Column("starts", sa.Boolean, nullable=False),
+    sa.Column("walked_at", Instant),  # of the walk that saw it
 )  # fmt: skip
 sa.Index("events_of_contact", events.c.contact_id, events.c.name, events.c.at)
 # "fresh = 1" because that is how a condition on the column reads on SQLite, which compares texts to use the index
 sa.Index("events_fresh", events.c.contact_id, sqlite_where=sa.text("fresh = 1"), postgresql_where=events.c.fresh)
+
+sa.Index(  # few, and asked for by name alone: which message drove whom away
+    "events_harm", events.c.name, sqlite_where=HARM, postgresql_where=HARM
+)
 
 alarms = sa.Table(
     "alarms", metadata,
@@ -142,6 +150,7 @@ enrollments = sa.Table(
     sa.Column("visits", Json, nullable=False),
     sa.Column("entry", Json, nullable=False),
     sa.Column("values", Json, nullable=False),
+    sa.Column("drawn", sa.String(200), nullable=False, server_default=""),  # the arm that leaves later in the day
 )  # fmt: skip
 sa.Index("enrollments_of_contact", enrollments.c.contact_id, enrollments.c.status, enrollments.c.journey)
 sa.Index("enrollments_in_journey", enrollments.c.journey, enrollments.c.status, enrollments.c.state)
@@ -159,8 +168,27 @@ moves = sa.Table(
     sa.Column("target", sa.String(130), nullable=False),
     sa.Column("why", sa.Text, nullable=False),
     sa.Column("at", Instant, nullable=False),
+    sa.Column("walked_at", Instant),  # of the walk that made it; `at` is when it became true
     sqlite_with_rowid=False,
 )  # fmt: skip
+
+waits = sa.Table(
+    "waits", metadata,  # when a `wait_for` or a `call` began to wait: no other row tells
+    sa.Column("enrollment_id", Key, primary_key=True),
+    sa.Column("n", sa.Integer, primary_key=True),  # of the state visit
+    sa.Column("walked_at", Instant, nullable=False),
+)  # fmt: skip
+
+changes = sa.Table(
+    "changes", metadata,  # what a person was like before: with it, any walk can be taken again
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    sa.Column("contact_id", sa.String(200), nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("source", Word, nullable=False),  # import, or journey: a walk's own
+    sa.Column("attributes", Json, nullable=False),  # those that changed, as they were; None = not there
+    sa.Column("addresses", Json, nullable=False),  # rows that were dropped: [channel, address, suppressed, added_at]
+)  # fmt: skip
+sa.Index("changes_of_contact", changes.c.contact_id)
 
 refusals = sa.Table(
     "refusals", metadata,
@@ -273,6 +301,49 @@ policies = sa.Table(
     sa.Column("settings", Json, nullable=False),
     sa.Column("learned", sa.Integer, nullable=False),  # decisions it has learned from
     sa.Column("made_at", Instant, nullable=False),
+    sa.Column("serving", sa.LargeBinary),  # the copy that knows open decisions too; None: the model itself serves
+    sa.Column("through", sa.Integer, nullable=False, server_default="0"),  # the last lesson in it
+    sa.Column("base", Json),  # how it began: its settings, the lessons of its last refit; rebuild needs no more
+    sa.Column("curves", Json),  # by channel: after which time which share of what comes in has come in
+    sa.Column("role", Word, nullable=False, server_default="serves"),  # serves, shadow, candidate
+)  # fmt: skip
+
+lessons = sa.Table(
+    "lessons", metadata,  # the order of teaching, a row per pass: read again in this order they make the same model
+    sa.Column("point", sa.String(200), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("told", Json, nullable=False),  # arms: their features; rows: [decision, reward so far, stage, arm]
+    sa.Column("delays", Json),  # by channel: seconds until those that earned and closed now first did
+    sqlite_with_rowid=False,
+)  # fmt: skip
+sa.Index("lessons_at", lessons.c.at)
+
+points = sa.Table(
+    "points", metadata,  # what was settled about a decision point beside its file
+    sa.Column("point", sa.String(200), primary_key=True),
+    sa.Column("refit_at", Instant),  # when its models were last fitted anew
+    sa.Column("serves", Word),  # the kind of model that was promoted; None: as the file says
+    sa.Column("written", Word),  # what the file said then: a file that changes its mind is obeyed
+    sa.Column("pinned", sa.Integer),  # the version that serves until somebody unpins it
+)  # fmt: skip
+
+stops = sa.Table(
+    "stops", metadata,  # arms taken out for everyone
+    sa.Column("point", sa.String(200), primary_key=True),
+    sa.Column("arm", sa.String(200), primary_key=True),
+    sa.Column("stopped_at", Instant),  # None: it may be sent
+    sa.Column("counts_from", Instant),  # what happened before is forgiven: somebody allowed the arm again
+    sa.Column("why", sa.Text, nullable=False),
+)  # fmt: skip
+
+shadows = sa.Table(
+    "shadows", metadata,  # what the challenger would have drawn from, for decisions that somebody else drew
+    sa.Column("key", Key, primary_key=True),
+    sa.Column("policy", sa.String(80), nullable=False),
+    sa.Column("chances", Json, nullable=False),  # of decisions.arms, in their order
+    sa.Column("serving", Json),  # the incumbent's, where the decision was not drawn from its own
+    sqlite_with_rowid=False,
 )  # fmt: skip
 
 deployments = sa.Table(
@@ -280,8 +351,27 @@ deployments = sa.Table(
     sa.Column("journey", Word, primary_key=True),
     sa.Column("version", Word, primary_key=True),
     sa.Column("source", sa.Text, nullable=False),
+    sa.Column("at", Instant, nullable=False),  # when it was deployed first; the audit knows every time
+    sa.Column("live", sa.Boolean, nullable=False),
+    sa.Column("number", sa.Integer, nullable=False, server_default="0"),  # v1, v2 ... of its journey
+    sa.Column("files", Json, nullable=False, server_default="{}"),  # path -> text of fragments and of `use`
+)  # fmt: skip
+
+dictionaries = sa.Table(
+    "dictionaries", metadata,  # data.yaml as deployed: what journeys may name, and the segments; one for all of them
+    sa.Column("version", Word, primary_key=True),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
     sa.Column("at", Instant, nullable=False),
     sa.Column("live", sa.Boolean, nullable=False),
+)  # fmt: skip
+
+pauses = sa.Table(
+    "pauses", metadata,  # where no clock runs and nothing leaves; state "" = the whole journey, journey "" = all
+    sa.Column("journey", Word, primary_key=True),
+    sa.Column("state", sa.String(130), primary_key=True),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
 )  # fmt: skip
 
 schedules = sa.Table(

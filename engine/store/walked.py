@@ -18,10 +18,22 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from engine.core.model import Decision, Enrollment, Event, Send, Snapshot, Step, Webhook
+from engine.core.model import Decision, Enrollment, Event, Send, Snapshot, Step, Webhook, stands_still
 from engine.errors import ClaimLost
+from engine.store.changing import differing, note
 from engine.store.sets import Upsert, any_of, insert_missing, one_of, upsert, write
-from engine.store.tables import alarms, contacts, decisions, deliveries, enrollments, events, moves, refusals
+from engine.store.tables import (
+    Instant,
+    alarms,
+    contacts,
+    decisions,
+    deliveries,
+    enrollments,
+    events,
+    moves,
+    refusals,
+    waits,
+)
 
 Row = dict[str, Any]
 _key_of = itemgetter("key")
@@ -29,7 +41,9 @@ _wide_of = attrgetter("version", "group", "visits", "entry", "values")
 """What rarely changes once an enrollment is there: written only for those where it did."""
 
 # made once: making a statement costs more than running it
-_SEE = events.update().where(any_of(events.c.id, "ids")).values(fresh=False)
+_SEE = (
+    events.update().where(any_of(events.c.id, "ids")).values(fresh=False, walked_at=sa.bindparam("now", type_=Instant))
+)
 _TOUCH = (
     decisions.update()
     .where(
@@ -39,8 +53,13 @@ _TOUCH = (
     )
     .values(touched=True)
 )
+_UNSENT = (
+    decisions.update()
+    .where(decisions.c.key == sa.bindparam("of"), decisions.c.status.in_(("pending", "open")))
+    .values(status=sa.bindparam("now_is"), touched=True)
+)
 _STEP = enrollments.update().where(enrollments.c.id == sa.bindparam("of"))
-_INSERTS = {table: table.insert() for table in (enrollments, moves, refusals, decisions, deliveries)}
+_INSERTS = {table: table.insert() for table in (enrollments, moves, waits, refusals, decisions, deliveries)}
 _SILENCE = alarms.delete().where(any_of(alarms.c.contact_id, "ids"))
 
 
@@ -50,6 +69,17 @@ class Walked:
 
     snapshot: Snapshot
     steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Acting:
+    """Which version of each journey acted in these walks ("" = the one a run began under), and what is paused."""
+
+    versions: Mapping[str, str] = field(default_factory=dict)
+    paused: frozenset[str] = frozenset()
+
+
+AS_BEGUN = Acting()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +101,17 @@ class Committed:
 class _Rows:
     """All that one commit writes."""
 
+    acting: Acting = AS_BEGUN
     started: list[Row] = field(default_factory=list)
     stepped: list[Row] = field(default_factory=list)
     widened: list[Row] = field(default_factory=list)
     moves: list[Row] = field(default_factory=list)
+    waits: list[Row] = field(default_factory=list)
     refusals: list[Row] = field(default_factory=list)
     decisions: list[Row] = field(default_factory=list)
     deliveries: list[Row] = field(default_factory=list)
     emitted: list[Row] = field(default_factory=list)
+    unsent: list[Row] = field(default_factory=list)
     seen: list[str] = field(default_factory=list)
     touched: list[str] = field(default_factory=list)
     changes: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -87,20 +120,29 @@ class _Rows:
     left: int = 0
 
 
-def commit(conn: sa.Connection, walks: Sequence[Walked], now: datetime) -> Committed:
+def commit(conn: sa.Connection, walks: Sequence[Walked], now: datetime, acting: Acting = AS_BEGUN) -> Committed:
     """Write what the walks of one claim led to, in the transaction that claimed."""
-    rows = _Rows()
+    rows = _Rows(acting)
     for walked in walks:
         _gather(rows, walked, now)
-    _see(conn, rows)
+    _see(conn, rows, now)
     _place(conn, rows)
     for table, new in _ledgers(rows):
         if new:
             write(conn, _INSERTS[table], new)
     insert_missing(conn, events, rows.emitted)
+    if rows.unsent:
+        write(conn, _UNSENT, rows.unsent)
     _change(conn, rows.changes, now)
     _set_alarms(conn, rows)
     return _counted(rows, len(walks))
+
+
+def would_write(walked: Walked, now: datetime, acting: Acting = AS_BEGUN) -> dict[str, list[Row]]:
+    """Return what `commit` would insert for one walk, by table: for comparing a walk with what another one left."""
+    rows = _Rows(acting)
+    _gather(rows, walked, now)
+    return {"enrollments": rows.started} | {table.name: new for table, new in _ledgers(rows)}
 
 
 def _counted(rows: _Rows, people: int) -> Committed:
@@ -120,8 +162,8 @@ def _counted(rows: _Rows, people: int) -> Committed:
 
 def _ledgers(rows: _Rows) -> tuple[tuple[sa.Table, list[Row]], ...]:
     return (
-        (moves, rows.moves), (refusals, rows.refusals), (decisions, sorted(rows.decisions, key=_key_of)),
-        (deliveries, sorted(rows.deliveries, key=_key_of)),
+        (moves, rows.moves), (waits, rows.waits), (refusals, rows.refusals),
+        (decisions, sorted(rows.decisions, key=_key_of)), (deliveries, sorted(rows.deliveries, key=_key_of)),
     )  # fmt: skip
 
 
@@ -133,6 +175,7 @@ def _gather(rows: _Rows, walked: Walked, now: datetime) -> None:
     changes: dict[str, Any] = {}
     rung = False
     for step in walked.steps:
+        _gather_wait(rows, after.get(step.enrollment.id), step, now)
         after[step.enrollment.id] = step.enrollment
         rung = _gather_step(rows, step, now) or rung
         if step.changes:
@@ -147,9 +190,21 @@ def _gather(rows: _Rows, walked: Walked, now: datetime) -> None:
     _gather_alarm(rows, contact_id, after, now if rung else None)
 
 
+def _gather_wait(rows: _Rows, before: Enrollment | None, step: Step, now: datetime) -> None:
+    """Gather a wait that begins here: it moves nobody, so no other row says when it did."""
+    x = step.enrollment
+    if x.phase == "waiting" and not step.moves and (before is None or before.phase != "waiting"):
+        rows.waits.append({"enrollment_id": x.id, "n": x.steps, "walked_at": now})
+
+
 def _gather_alarm(rows: _Rows, contact_id: str, after: Mapping[str, Enrollment], rung: datetime | None) -> None:
-    """Ring when the first of the running enrollments is due; at once when an event was emitted."""
-    dues = [x.due_at for x in after.values() if x.status == "active" and x.due_at is not None]
+    """Ring when the first of the running enrollments is due; at once when an event was emitted.
+
+    Where no clock runs nothing is due: a tick does not look at the paused again and again.
+    """
+    paused = rows.acting.paused
+    running = [x for x in after.values() if x.status == "active" and not (paused and stands_still(paused, x))]
+    dues = [x.due_at for x in running if x.due_at is not None]
     if rung is not None:
         dues.append(rung)
     if dues:
@@ -177,16 +232,22 @@ def _gather_step(rows: _Rows, step: Step, now: datetime) -> bool:
     enrollment = step.enrollment
     if step.moves:
         rows.moves += [
-            {"enrollment_id": enrollment.id, "n": m.n, "source": m.source, "target": m.target, "why": m.why, "at": m.at}
+            {"enrollment_id": enrollment.id, "n": m.n, "source": m.source, "target": m.target, "why": m.why, "at": m.at,
+             "walked_at": now}
             for m in step.moves
-        ]
+        ]  # fmt: skip
     if step.refusals:
         rows.refusals += _refusals(step, now)
     if step.decisions:
         going = {send.key for send in step.sends if not send.shadow}
+        if enrollment.drawn and enrollment.group == "learner":
+            going.add(enrollment.key)  # its message leaves later in the day
         rows.decisions += [
-            _decision(decision, enrollment, pending=decision.key in going) for decision in step.decisions
+            _decision(decision, enrollment, rows.acting, pending=decision.key in going) for decision in step.decisions
         ]
+    if step.unsent:
+        key, refused = step.unsent
+        rows.unsent.append({"of": key, "now_is": "void" if refused else "open"})
     if step.sends or step.calls:
         state = step.moves[0].source if step.moves else enrollment.state
         rows.deliveries += [_delivery(send, enrollment, state, now) for send in step.sends]
@@ -202,7 +263,7 @@ def _whole(x: Enrollment) -> Row:
         "group": x.group, "status": x.status, "phase": x.phase, "entered_at": x.entered_at, "state_at": x.state_at,
         "due_at": x.due_at, "held_since": x.held_since, "left_at": x.left_at, "goal_at": x.goal_at, "reason": x.reason,
         "trigger": x.trigger, "cause": x.cause, "steps": x.steps, "visits": x.visits, "entry": x.entry,
-        "values": x.values,
+        "values": x.values, "drawn": x.drawn,
     }  # fmt: skip
 
 
@@ -210,7 +271,7 @@ def _narrow(x: Enrollment) -> Row:
     return {
         "of": x.id, "state": x.state, "status": x.status, "phase": x.phase, "state_at": x.state_at, "due_at": x.due_at,
         "held_since": x.held_since, "left_at": x.left_at, "goal_at": x.goal_at, "reason": x.reason, "cause": x.cause,
-        "steps": x.steps,
+        "steps": x.steps, "drawn": x.drawn,
     }  # fmt: skip
 
 
@@ -232,10 +293,11 @@ def _refusals(step: Step, now: datetime) -> Iterator[Row]:
         }  # fmt: skip
 
 
-def _decision(decision: Decision, x: Enrollment, *, pending: bool) -> Row:
+def _decision(decision: Decision, x: Enrollment, acting: Acting, *, pending: bool) -> Row:
     """A decision whose message is on the way waits for it; one without (nothing, a shadow) can earn from now on."""
     return {
-        "key": decision.key, "contact_id": x.contact_id, "journey": x.journey, "version": x.version,
+        "key": decision.key, "contact_id": x.contact_id, "journey": x.journey,
+        "version": acting.versions.get(x.journey, x.version),
         "state": decision.point.partition(".")[2], "at": decision.at, "group": decision.group,
         "arms": list(decision.arms), "chances": list(decision.chances), "arm": decision.arm,
         "propensity": decision.propensity, "u": decision.u, "policy": decision.policy, "features": decision.features,
@@ -278,10 +340,10 @@ def _emitted(event: Event, contact_id: str, now: datetime) -> Row:
     }  # fmt: skip
 
 
-def _see(conn: sa.Connection, rows: _Rows) -> None:
+def _see(conn: sa.Connection, rows: _Rows, now: datetime) -> None:
     """Mark exactly the events that were looked at, and the open decisions that may have earned something by them."""
     if rows.seen:
-        conn.execute(_SEE, {"ids": rows.seen})
+        conn.execute(_SEE, {"ids": rows.seen, "now": now})
         conn.execute(_TOUCH, {"ids": rows.touched})
 
 
@@ -294,17 +356,17 @@ def _place(conn: sa.Connection, rows: _Rows) -> None:
         write(conn, _STEP, rows.widened)
 
 
-def _change(conn: sa.Connection, changes: Mapping[str, Mapping[str, Any]], now: datetime) -> None:
+def _change(conn: sa.Connection, said: Mapping[str, Mapping[str, Any]], now: datetime) -> None:
     """Merge into the attributes as they are now: an import may have changed others since the claim."""
-    if not changes:
+    if not said:
         return
-    query = sa.select(contacts.c.id, contacts.c.attributes).where(one_of(contacts.c.id, changes)).with_for_update()
-    rows = [
-        {"of": id_, "attributes": {**attributes, **changes[id_]}, "updated_at": now}
-        for id_, attributes in conn.execute(query).all()
-    ]
+    query = sa.select(contacts.c.id, contacts.c.attributes).where(one_of(contacts.c.id, said)).with_for_update()
+    before: dict[str, Mapping[str, Any]] = {row[0]: row[1] for row in conn.execute(query).all()}
+    after = {id_: {**attributes, **said[id_]} for id_, attributes in before.items()}
+    rows = [{"of": id_, "attributes": attributes, "updated_at": now} for id_, attributes in after.items()]
     if rows:
         conn.execute(contacts.update().where(contacts.c.id == sa.bindparam("of")), rows)
+        note(conn, {id_: old for id_ in before if (old := differing(before[id_], after[id_]))}, now, "journey")
 
 
 def _set_alarms(conn: sa.Connection, rows: _Rows) -> None:

@@ -83,10 +83,10 @@ def test_a_message_drove_somebody_away_when_they_left_by_it(conn):
 
 
 def test_versions_are_numbered_in_the_order_of_their_deployment(conn):
-    def version(name, at):
-        return {"journey": "welcome", "version": name, "source": "", "at": at, "live": True}
+    def version(name, number):
+        return {"journey": "welcome", "version": name, "source": "", "at": NOON, "live": True, "number": number}
 
-    add(conn, deployments, version("bbb", NOON), version("aaa", NOON + DAY))
+    add(conn, deployments, version("bbb", 1), version("aaa", 2))
     assert pressing.versions(conn, "welcome") == {"bbb": 1, "aaa": 2}
 
 
