@@ -82,12 +82,10 @@ class Bells:
 
     def pmf(self, scores: Mapping[str, float], eligible: Sequence[str]) -> tuple[float, ...]:
         means = [scores.get(arm, math.nan) for arm in eligible]
-        spreads = [max(scores.get(spread_of(arm), math.nan), LEAST_SPREAD) for arm in eligible]
-        if not all(map(math.isfinite, (*means, *spreads))):
+        spreads = [scores.get(spread_of(arm), math.nan) for arm in eligible]
+        if len(means) < 2 or not all(map(math.isfinite, (*means, *spreads))):
             return even(len(means))
-        if len(means) < 2:
-            return even(len(means))
-        return stable(_wins(means, spreads))
+        return stable(_wins(means, [max(spread, LEAST_SPREAD) for spread in spreads]))
 
 
 def spread_of(arm: str) -> str:

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from engine.errors import LearnerError
 
@@ -47,3 +51,24 @@ def opened(raw: bytes, kind: str, settings: Mapping[str, Any]) -> Envelope:
     if facts["settings"] != json.loads(json.dumps(dict(settings))):
         raise LearnerError("the stored model was made with other settings: start a new one from the log of decisions")
     return Envelope(kind, settings, facts["state"], body)
+
+
+def packed(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
+    """Return arrays as bytes: the same arrays give the same bytes."""
+    head = [[name, array.dtype.str, list(array.shape)] for name, array in arrays.items()]
+    return (
+        json.dumps(head).encode() + b"\n" + b"".join(np.ascontiguousarray(array).tobytes() for array in arrays.values())
+    )
+
+
+def unpacked(body: bytes) -> dict[str, npt.NDArray[Any]]:
+    """Return the arrays that were packed; ValueError when there is too little or too much."""
+    head, _, rest = body.partition(b"\n")
+    found: dict[str, npt.NDArray[Any]] = {}
+    for name, kind, shape in json.loads(head):
+        size = np.dtype(kind).itemsize * math.prod(shape)
+        found[name] = np.frombuffer(rest[:size], np.dtype(kind)).reshape(shape).copy()
+        rest = rest[size:]
+    if rest:
+        raise ValueError("it holds more than its arrays")
+    return found

@@ -1,177 +1,364 @@
-"""The challenger: one Bayesian logistic regression per arm, chances as P(this arm is the best for this contact).
+"""Bayesian logistic regression per arm, chances as P(this arm is the best for this contact): Thompson sampling with
+the drawing done by an integral (Chapelle and Li 2011; the posterior in full covariance).
 
-Each weight has a mean and a precision of its own (a diagonal Laplace posterior). One example moves the means of its
-tokens to the exact maximum of "what we believed" x "what we saw": along a diagonal that is one number, found by
-bisection; so there is no step size, nothing diverges, and batches do not matter.
-A label that changes is learned as one more example. Taking the first one back would be exact for a little late news
-and runs away when much of it is late (measured: rates of 0.3 became 0.99); one more example bends p to p / (1 + p) at
-worst, which keeps the arms' order.
+Rules
+- What it learns it learns in blocks whose ends depend on the count alone, so batches do not matter. A block is a part
+  of what is known: the more is known, the less often anything is computed again.
+- Now and then (DESIGNS) it looks at all it remembers with new eyes: which tokens and pairs deserve a column.
+- Arms have no weights in common, but a common prior: what holds for all arms, more so for those that are alike.
 """
 
 from __future__ import annotations
 
+import copy
 import hashlib
-import io
-import math
-from collections.abc import Iterator, Mapping, Sequence
+import zlib
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
-from engine.core.policy import Shares
+from engine.core.policy import Bells, spread_of
 from engine.errors import LearnerError
-from engine.learner.draws import Floats, share_of_best
-from engine.learner.envelope import Envelope, opened
+from engine.learner import posterior
+from engine.learner.design import ONE, Design, chosen
+from engine.learner.envelope import Envelope, opened, packed, unpacked
 from engine.learner.features import safe_tokens
 from engine.learner.models import Example, checked, finite
+from engine.learner.posterior import Batch, Evidence, Floats, Prior, Terms, none, rates
 from engine.learner.scaling import scaling_of
 from engine.learner.schema import FIXED, Schema, schema_of
 
-# `prior` is the precision of a weight before it has seen anything, `start` the logit of an arm nobody knows,
-# `width` scales the spread that is drawn from, `crosses` how many of the first tokens are crossed in pairs.
-DEFAULTS: Mapping[str, Any] = {"prior": 5.0, "start": -2.0, "width": 0.5, "crosses": 0}
-FARTHEST = 30.0  # logits beyond are as good as certain
+# `start` is the logit of an arm nobody knows, `spread` what arms, features and pairs are thought to differ by (standard
+# deviations), `width` scales the spread that chances come from, `crosses` how many of the strongest features are
+# crossed in pairs, `memory` how many examples are looked at again.
+DEFAULTS: Mapping[str, Any] = {
+    "start": -2.0, "spread": [1.0, 0.3, 0.3], "pseudo": 2.0, "width": 0.3, "crosses": 5, "memory": 20_000,
+    "forget": 1.0,
+}  # fmt: skip
+FIRST, PART, DESIGNS = 32, 16, 1.5
+FARTHEST = 30.0
 
-Weights = dict[str, tuple[float, float]]  # token -> mean, precision
+Seen = tuple[str, int, float, float]
+"""A line of features, the arm's number, trials, what was earned."""
 
 
 class ThompsonModel:
-    """One posterior per arm; tokens an arm has not met are at the prior."""
+    """One posterior per arm over the columns of the design."""
 
     kind = "thompson"
-
     patient = True
     link: Literal["log-odds"] = "log-odds"
 
-    def __init__(self, settings: Mapping[str, Any], state: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, settings: Mapping[str, Any], schema: Schema = FIXED) -> None:
         self.settings = settings
-        self.schema = schema_of((state or {}).get("schema"))
-        self.learned = int((state or {}).get("learned", 0))
-        self.scaling = scaling_of(settings, state)
-        self.arms: dict[str, Weights] = {}
-        self._fresh = (0.0, float(settings["prior"]))
+        self.schema = schema
+        self.scaling = scaling_of(settings)
+        self.learned = 0
+        self.arms: list[str] = []
+        self.design = Design(schema)
+        self.evidence = none(0, 1)
+        self.older = none(0, 1)  # of what is remembered no more
+        self.prior = Prior(np.zeros((0, 1)), np.ones(1))
+        self.memory: list[Seen] = []
+        self.pending: list[Seen] = []
+        self.settled = 0
+        self.next_design = FIRST
+        self._cached: dict[Any, Any] = {}
+
+    # what it is told
 
     def learn(self, examples: Sequence[Example]) -> None:
         for example in checked(examples):
-            self._learn(example)
+            self.pending.append(self._seen(example))
             self.learned += 1
-
-    def scores(self, features: Sequence[str], arms: Mapping[str, str]) -> list[dict[str, float]]:
-        """Return P(best) by arm for every line of features."""
-        if not arms or not features:
-            return [{} for _ in features]
-        bells = [self._bells(features, arm) for arm in arms.values()]
-        means, spreads = (np.stack([bell[part] for bell in bells], axis=1) for part in (0, 1))
-        shares = share_of_best(means, float(self.settings["width"]) * spreads)
-        return finite([dict(zip(arms, row, strict=True)) for row in shares.tolist()])
+            if len(self.pending) >= max(FIRST, self.settled // PART):
+                self._settle()
+        self._cached = {}
 
     def provisional(self, examples: Sequence[Example]) -> ThompsonModel:
-        """Return a copy that has learned these, too."""
-        copy = loads(self.dumps(), self.settings)
-        copy.learn(examples)
-        return copy
+        """Return a copy that has learned these, too, and cannot look again: it is light, and soon thrown away."""
+        served = copy.copy(self)
+        served.arms, served.pending, served.memory = list(self.arms), list(self.pending), []
+        served.take_in(checked(examples))
+        return served
+
+    def take_in(self, examples: Sequence[Example]) -> None:
+        """Learn these for good, in one block, and remember none of them."""
+        self.pending += [self._seen(example) for example in examples]
+        self.evidence, self.prior = _rounded(self._now()), self._grown_prior()
+        self.pending, self.older, self._cached = [], none(len(self.arms), len(self.design.columns)), {}
+
+    def _seen(self, example: Example) -> Seen:
+        line = " ".join(safe_tokens(example.arm))
+        if line not in self.arms:
+            self.arms.append(line)
+        was = example.before
+        trials = example.weight if was is None else 0.0
+        features = " ".join(example.features.split())
+        return features, self.arms.index(line), trials, example.weight * (example.reward - (was or 0.0))
+
+    def _settle(self) -> None:
+        batch = self._batch(self.pending, self.design)
+        before = self._grown(self.evidence).times(self.settings["forget"] ** len(self.pending))
+        prior = self._grown_prior()
+        self.evidence = _rounded(before + posterior.told(prior, before, batch, posterior.means(prior, before), 2))
+        self.memory += self.pending
+        self.settled += len(self.pending)
+        self.pending = []
+        self.prior = posterior.learned_prior(prior, self.evidence, self.design.groups, self._terms())
+        if self.settled >= self.next_design:
+            self._look_again()
+            self.next_design = int(self.settled * DESIGNS)
+
+    def _look_again(self) -> None:
+        """Choose the columns anew, and learn again all that is remembered."""
+        lines = [seen[0] for seen in self.memory]
+        design = chosen(self.schema, lines, self._strong(), int(self.settings["crosses"]))
+        old = {name: at for at, name in enumerate(self.design.columns)}
+        at = [old.get(name, -1) for name in design.columns]
+        start, self.older = (
+            _moved(posterior.means(self.prior, self.evidence), at),
+            _moved_evidence(self._grown(self.older), at),
+        )
+        usual = self._usual(design)
+        variance = np.where(np.array(at) >= 0, self.prior.variance[at], usual[design.groups])
+        self.prior = Prior(_moved(self.prior.mean, at), variance, self.prior.scatter)
+        self.design = design
+        batch = self._batch(self.memory, design)
+        for _ in range(3):
+            found = posterior.told(self.prior, self.older, batch, start, 2)
+            self.prior = posterior.learned_prior(self.prior, self.older + found, design.groups, self._terms())
+            start = posterior.means(self.prior, self.older + found)
+        self.prior = Prior(self.prior.mean, self.prior.variance, posterior.scatter_of(batch, start))
+        self.evidence = _rounded(self.older + found)
+        self._forget_the_oldest(batch, start)
+
+    def _forget_the_oldest(self, batch: Batch, at: Floats) -> None:
+        extra = len(self.memory) - int(self.settings["memory"])
+        if extra > 0:
+            part = Batch(batch.x[:extra], batch.arm[:extra], batch.trials[:extra], batch.earned[:extra])
+            self.older = _rounded(self.older + posterior.told(self.prior, self.older, part, at, 1))
+            self.memory = self.memory[extra:]
+
+    def _strong(self) -> dict[str, float]:
+        """Return how much the arms' worth differs between people by each feature."""
+        x = self._batch(self.memory[-5000:], self.design).x
+        if len(self.design.columns) == 1:
+            return {}
+        apart = ((posterior.means(self.prior, self.evidence) - self.prior.mean) ** 2).sum(axis=0) * x.mean(axis=0)
+        groups = self.design.groups
+        return dict(zip(self.design.names, np.bincount(groups, apart).tolist(), strict=True))
+
+    # the prior
+
+    def _terms(self) -> Terms:
+        start = np.zeros(len(self.design.columns))
+        start[0] = float(self.settings["start"])
+        return Terms(start, self._usual(self.design), self._alike(self.arms), pseudo=float(self.settings["pseudo"]))
+
+    def _usual(self, design: Design) -> Floats:
+        arms, feature, pair = (float(spread) ** 2 for spread in self.settings["spread"])
+        return np.array([arms if name == ONE else pair if "&" in name else feature for name in design.names])
+
+    def _alike(self, arms: Sequence[str]) -> Floats:
+        """Return [arms, known arms]: 1, and more for arms that share message, channel or another token."""
+        mine = [set(arm.split()) for arm in arms]
+        known = [set(arm.split()) for arm in self.arms]
+        return np.array([[1.0 + 2.0 * len(a & b) / max(1, len(a | b)) for b in known] for a in mine]).reshape(
+            len(mine), len(known)
+        )
+
+    def _grown(self, evidence: Evidence) -> Evidence:
+        more = len(self.arms) - len(evidence.shift)
+        return (
+            evidence
+            if more <= 0
+            else Evidence(
+                np.concatenate([evidence.precision, np.zeros((more, *evidence.precision.shape[1:]))]),
+                np.concatenate([evidence.shift, np.zeros((more, evidence.shift.shape[1]))]),
+            )
+        )
+
+    def _grown_prior(self) -> Prior:
+        return Prior(self._prior_means(self.arms), self.prior.variance, self.prior.scatter)
+
+    def _prior_means(self, arms: Sequence[str]) -> Floats:
+        """Return [arms, columns]: what is expected of arms before they are tried."""
+        rows = []
+        for arm in arms:
+            at = self.arms.index(arm) if arm in self.arms else len(self.arms)
+            if at < len(self.prior.mean):
+                rows.append(self.prior.mean[at])
+            elif len(self.prior.mean):
+                like = self._alike([arm])[0][: len(self.prior.mean)]
+                rows.append(like @ self.prior.mean / like.sum())
+            else:
+                rows.append(self._terms().start)
+        return np.array(rows).reshape(len(rows), len(self.design.columns))
+
+    def _batch(self, seen: Sequence[Seen], design: Design) -> Batch:
+        numbers = np.array([one[1:] for one in seen], dtype=np.float64).reshape(-1, 3)
+        return Batch(
+            design.matrix([one[0] for one in seen]), numbers[:, 0].astype(np.int64), numbers[:, 1], numbers[:, 2]
+        )
+
+    # what it says
+
+    def scores(self, features: Sequence[str], arms: Mapping[str, str]) -> list[dict[str, float]]:
+        """Return mean and spread of each arm's logit, for `Bells`."""
+        if not arms or not features:
+            return [{} for _ in features]
+        mean, spread = self.bells(features, list(arms.values()))
+        names = [*arms, *map(spread_of, arms)]
+        rows = np.concatenate([mean, spread], axis=1).tolist()
+        return finite([dict(zip(names, row, strict=True)) for row in rows])
+
+    def bells(self, features: Sequence[str], arms: Sequence[str]) -> tuple[Floats, Floats]:
+        """Return means and spreads [lines, arms] that chances come from."""
+        mean, spread = self._moments(features, arms)
+        return np.clip(mean, -FARTHEST, FARTHEST), float(self.settings["width"]) * spread
+
+    def _moments(self, features: Sequence[str], arms: Sequence[str]) -> tuple[Floats, Floats]:
+        weights, spread = self._beliefs(arms)
+        x = self.design.matrix(features)
+        variances = np.stack([np.einsum("nc,nc->n", x @ part, x) for part in spread], axis=1)
+        return x @ weights.T, np.sqrt(np.maximum(variances, 0.0))
+
+    def policy(self, version: str) -> Bells:
+        return Bells(version)
 
     def estimates(self, features: Sequence[str], arms: Mapping[str, str]) -> list[dict[str, float]]:
-        """Return the rate of each arm for every line."""
-        bells = {name: self._bells(features, arm)[0].tolist() for name, arm in arms.items()}
-        return [{name: sigmoid(bells[name][at]) for name in arms} for at in range(len(features))]
+        if not arms or not features:
+            return [{} for _ in features]
+        found = rates(self._moments(features, list(arms.values()))[0]).tolist()
+        return finite([dict(zip(arms, row, strict=True)) for row in found])
 
     def deviations(self, features: Sequence[str], arms: Mapping[str, str]) -> list[dict[str, float]]:
-        bells = {name: self._bells(features, arm)[1].tolist() for name, arm in arms.items()}
-        return [{name: bells[name][at] for name in arms} for at in range(len(features))]
+        if not arms or not features:
+            return [{} for _ in features]
+        return [dict(zip(arms, row, strict=True)) for row in self._moments(features, list(arms.values()))[1].tolist()]
 
     def explain(self, features: str, arm: str) -> Mapping[str, float]:
-        weights = self.arms.get(" ".join(safe_tokens(arm)), {})
-        found = {token: weights.get(token, self._fresh)[0] for token in self._tokens(features)}
-        return found | {"~one": found["~one"] + float(self.settings["start"])}
+        weights, _ = self._beliefs([arm])
+        places, values = self.design.read(features)
+        return {
+            self.design.columns[at]: float(weights[0, at] * value) for at, value in zip(places, values, strict=True)
+        }
 
     def widen(self, arm: str) -> None:
-        """Return to the prior's precision."""
-        weights = self.arms.get(" ".join(safe_tokens(arm)), {})
-        weights.update({token: (mean, self._fresh[1]) for token, (mean, _) in weights.items()})
+        pass
 
-    def policy(self, version: str) -> Shares:
-        return Shares(version)
+    def _beliefs(self, arms: Sequence[str]) -> tuple[Floats, Floats]:
+        """Return means [arms, columns] and covariances of these arms, with all that was said until now."""
+        key = tuple(arms)
+        if key not in self._cached:
+            named = [" ".join(safe_tokens(arm)) for arm in arms]
+            if "all" not in self._cached:
+                self._cached["all"] = self._now()
+            evidence = self._cached["all"]
+            prior = Prior(self._prior_means(named), self.prior.variance, self.prior.scatter)
+            at = [self.arms.index(arm) if arm in self.arms else -1 for arm in named]
+            mine = Evidence(_rows(evidence.precision, at), _rows(evidence.shift, at))
+            self._cached[key] = posterior.means(prior, mine), posterior.covariance(prior, mine)
+        found: tuple[Floats, Floats] = self._cached[key]
+        return found
+
+    def _now(self) -> Evidence:
+        """Return the evidence of what is settled and of what is not yet."""
+        evidence, prior = self._grown(self.evidence), self._grown_prior()
+        if not self.pending:
+            return evidence
+        batch = self._batch(self.pending, self.design)
+        return evidence + posterior.told(prior, evidence, batch, posterior.means(prior, evidence), 2)
 
     def weight_hash(self) -> str:
-        found = hashlib.sha256()
-        for arm, token, mean, precision in self._rows():
-            found.update(f"{arm}|{token}|{mean.hex()}|{precision.hex()}\n".encode())
-        return found.hexdigest()
+        return hashlib.sha256(self._body()).hexdigest()
 
     def dumps(self) -> bytes:
-        rows = list(self._rows())
-        body = io.BytesIO()
-        np.savez(
-            body,
-            names=np.array([f"{arm}|{token}" for arm, token, _, _ in rows], dtype=np.str_),
-            values=np.array([(mean, precision) for _, _, mean, precision in rows], dtype=np.float64),
-        )
-        state = {"learned": self.learned, "seen": self.scaling.state(), "schema": self.schema.state()}
-        return Envelope(self.kind, self.settings, state, body.getvalue()).dumps()
+        state = {
+            "learned": self.learned, "seen": self.scaling.state(), "schema": self.schema.state(), "arms": self.arms,
+            "columns": list(self.design.columns), "pairs": [list(pair) for pair in self.design.pairs],
+            "settled": self.settled, "next": self.next_design, "pending": len(self.pending),
+        }  # fmt: skip
+        return Envelope(self.kind, self.settings, state, zlib.compress(self._body(), 1)).dumps()
 
-    def _learn(self, example: Example) -> None:
-        weights = self.arms.setdefault(" ".join(safe_tokens(example.arm)), {})
-        tokens = self._tokens(example.features)
-        known = [weights.get(token, self._fresh) for token in tokens]
-        logit = float(self.settings["start"]) + math.fsum(mean for mean, _ in known)
-        room = math.fsum(1.0 / precision for _, precision in known)
-        pull = _pull(logit, room, max(0.0, example.reward))
-        rate = sigmoid(logit + room * pull)
-        gained = rate * (1.0 - rate)
-        for token, (mean, precision) in zip(tokens, known, strict=True):
-            weights[token] = (mean + pull / precision, precision + gained)
-
-    def _bells(self, features: Sequence[str], arm: str) -> tuple[Floats, Floats]:
-        """Return mean and spread of the arm's logit for every line."""
-        weights = self.arms.get(" ".join(safe_tokens(arm)), {})
-        beliefs = [[weights.get(token, self._fresh) for token in self._tokens(line)] for line in features]
-        start = float(self.settings["start"])
-        means = np.array([start + sum(mean for mean, _ in line) for line in beliefs])
-        spreads = np.sqrt([sum(1.0 / precision for _, precision in line) for line in beliefs])
-        return np.clip(means, -FARTHEST, FARTHEST), spreads
-
-    def _tokens(self, line: str) -> tuple[str, ...]:
-        """Return the constant, the context's tokens, and the pairs of the first ones."""
-        tokens = tuple(token for token, _ in self.schema.read(line))
-        first = tokens[: int(self.settings["crosses"])]
-        pairs = tuple(f"{a}&{b}" for at, a in enumerate(first) for b in first[at + 1 :])
-        return ("~one", *tokens, *pairs)
-
-    def _rows(self) -> Iterator[tuple[str, str, float, float]]:
-        for arm in sorted(self.arms):
-            for token in sorted(self.arms[arm]):
-                yield arm, token, *self.arms[arm][token]
+    def _body(self) -> bytes:
+        seen = [*self.memory, *self.pending]
+        lines = {line: at for at, line in enumerate(dict.fromkeys(one[0] for one in seen))}
+        arrays: dict[str, npt.NDArray[Any]] = {
+            "precision": _upper(self.evidence.precision), "shift": self.evidence.shift.astype(np.float32),
+            "older_precision": _upper(self.older.precision), "older_shift": self.older.shift.astype(np.float32),
+            "mean": self.prior.mean, "variance": self.prior.variance, "scatter": np.array([self.prior.scatter]),
+            "lines": np.frombuffer("\n".join(lines).encode("utf-8", "surrogatepass"), np.uint8),
+            "seen": np.array([(lines[line], *rest) for line, *rest in seen], dtype=np.float64).reshape(-1, 4),
+        }  # fmt: skip
+        return packed(arrays)
 
 
-def _pull(logit: float, room: float, label: float) -> float:
-    """Return s = label - rate(logit + room s): how hard the example pulls at its weights."""
-    low, high = label - 1.0, label
-    for _ in range(40):
-        middle = (low + high) / 2.0
-        if middle + sigmoid(logit + room * middle) < label:
-            low = middle
-        else:
-            high = middle
-    return (low + high) / 2.0
+def _upper(both: Floats) -> npt.NDArray[np.float32]:
+    at = np.triu_indices(both.shape[1])
+    upper: npt.NDArray[np.float32] = both[:, at[0], at[1]].astype(np.float32)
+    return upper
 
 
-def sigmoid(logit: float) -> float:
-    return 1.0 / (1.0 + math.exp(-max(-FARTHEST, min(FARTHEST, logit))))
+def _whole(upper: npt.NDArray[np.float32], columns: int) -> Floats:
+    at = np.triu_indices(columns)
+    both = np.zeros((len(upper), columns, columns))
+    both[:, at[0], at[1]] = both[:, at[1], at[0]] = upper
+    return both
+
+
+def _rows(array: Floats, at: Sequence[int]) -> Floats:
+    """Return these rows; -1 is a row of zeros."""
+    found = np.zeros((len(at), *array.shape[1:]))
+    for row, place in enumerate(at):
+        if 0 <= place < len(array):
+            found[row] = array[place]
+    return found
+
+
+def _rounded(evidence: Evidence) -> Evidence:
+    """Return the evidence as it is stored: single precision, the same on both sides of the diagonal."""
+    upper = np.triu(evidence.precision).astype(np.float32).astype(np.float64)
+    both = upper + np.transpose(np.triu(upper, 1), (0, 2, 1))
+    return Evidence(both, evidence.shift.astype(np.float32).astype(np.float64))
+
+
+def _moved(weights: Floats, at: Sequence[int]) -> Floats:
+    padded = np.concatenate([weights, np.zeros((len(weights), 1))], axis=1)
+    return padded[:, at]
+
+
+def _moved_evidence(evidence: Evidence, at: Sequence[int]) -> Evidence:
+    arms = len(evidence.shift)
+    padded = np.zeros((arms, evidence.shift.shape[1] + 1, evidence.shift.shape[1] + 1))
+    padded[:, :-1, :-1] = evidence.precision
+    return Evidence(padded[:, at][:, :, at], _moved(evidence.shift, at))
 
 
 def new(settings: Mapping[str, Any], schema: Schema = FIXED) -> ThompsonModel:
-    return ThompsonModel(settings, {"schema": schema.state()})
+    return ThompsonModel(settings, schema)
 
 
 def loads(raw: bytes, settings: Mapping[str, Any]) -> ThompsonModel:
+    """Read a stored model; LearnerError when one of its numbers is none."""
     stored = opened(raw, ThompsonModel.kind, settings)
-    model = ThompsonModel(settings, stored.state)
-    with np.load(io.BytesIO(stored.body), allow_pickle=False) as arrays:
-        names, values = arrays["names"].tolist(), arrays["values"]
-    if not np.isfinite(values).all():
+    state, arrays = stored.state, unpacked(zlib.decompress(stored.body))
+    if not all(np.isfinite(array).all() for array in arrays.values()):
         raise LearnerError("the stored model holds weights that are no numbers")
-    for name, (mean, precision) in zip(names, values.tolist(), strict=True):
-        arm, _, token = name.partition("|")
-        model.arms.setdefault(arm, {})[token] = (mean, precision)
+    model = ThompsonModel(settings, schema_of(state["schema"]))
+    model.scaling = scaling_of(settings, state)
+    model.learned, model.settled, model.next_design = state["learned"], state["settled"], state["next"]
+    model.arms = list(state["arms"])
+    model.design = Design(model.schema, state["columns"], [(a, b) for a, b in state["pairs"]])
+    columns = len(model.design.columns)
+    model.evidence = Evidence(_whole(arrays["precision"], columns), arrays["shift"].astype(np.float64))
+    model.older = Evidence(_whole(arrays["older_precision"], columns), arrays["older_shift"].astype(np.float64))
+    model.prior = Prior(arrays["mean"], arrays["variance"], float(arrays["scatter"][0]))
+    lines = arrays["lines"].tobytes().decode("utf-8", "surrogatepass").split("\n")
+    seen = [(lines[int(line)], int(arm), trials, earned) for line, arm, trials, earned in arrays["seen"].tolist()]
+    model.memory = seen[: len(seen) - state["pending"]]
+    model.pending = seen[len(model.memory) :]
     return model

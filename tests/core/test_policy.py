@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.policy import LEAST, Fixed, Shares, SquareCb, Uniform, floor, square_cb
+from engine.core.policy import LEAST, Bells, Fixed, Shares, SquareCb, Uniform, floor, spread_of, square_cb
 
 ARMS = ("email/a", "email/b", "push/c")
 POLICIES = [
@@ -16,12 +16,14 @@ POLICIES = [
     SquareCb("v", 30.0),
     SquareCb("wild", math.inf),
     SquareCb("new", 0.0),
+    Bells("b"),
 ]
+SAID = [*ARMS, *map(spread_of, ARMS)]
 any_number = st.floats(allow_nan=True, allow_infinity=True)
 
 
 @pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.version)
-@given(scores=st.dictionaries(st.sampled_from(ARMS), any_number), count=st.integers(1, 3), share=any_number)
+@given(scores=st.dictionaries(st.sampled_from(SAID), any_number), count=st.integers(1, 3), share=any_number)
 def test_whatever_the_scores_the_floored_chances_can_be_drawn_from_and_divided_by(policy, scores, count, share):
     chances = floor(policy.pmf(scores, ARMS[:count]), share)
     assert len(chances) == count
@@ -81,3 +83,16 @@ def test_fixed_shares_are_taken_over_what_is_eligible():
 
 def test_chances_of_being_best_are_taken_over_what_is_eligible():
     assert Shares("s").pmf({"email/a": 0.6, "email/b": 0.1, "push/c": 0.3}, ARMS[1:]) == pytest.approx((0.25, 0.75))
+
+
+@given(st.dictionaries(st.sampled_from(SAID), st.floats(allow_nan=False, allow_infinity=False), min_size=6, max_size=6))
+def test_bells_of_any_size_can_be_drawn_from(scores):
+    assert math.isclose(math.fsum(floor(Bells("b").pmf(scores, ARMS), 0.01)), 1.0, abs_tol=1e-9)
+
+
+def test_an_arm_is_chosen_as_often_as_it_may_be_the_best():
+    spreads = {spread_of(arm): 0.1 for arm in ARMS}
+    sure = Bells("b").pmf({"email/a": 1.0, "email/b": 0.0, "push/c": 0.0} | spreads, ARMS)
+    assert sure[0] > 0.99
+    assert Bells("b").pmf(dict.fromkeys(ARMS, 0.0) | spreads, ARMS) == pytest.approx((1 / 3,) * 3)
+    assert Bells("b").pmf({"email/a": 1.0, "email/b": 0.0, spread_of("email/a"): 0.1}, ARMS[:2]) == (0.5, 0.5)
