@@ -112,7 +112,7 @@ def _leaves(look: Look, action: Choose) -> Step:
     if arm is None:
         return _on(look, "skip: stopped", refusals=(Refusal("stopped", f"{look.enrollment.drawn} is no arm any more"),))
     ask = Ask(look, arm.message, arm.channel, window=arm.window)
-    opens = leaving(ask, look.moment.now)
+    opens = leaving(ask, arm.window, look.moment.now) if arm.window else None
     if opens is not None and opens > look.moment.now:  # its hours went by while nobody looked
         against: Refusal | None = Refusal("daypart", f"{arm.daypart} is over", arm.message, until=opens)
     else:

@@ -74,7 +74,7 @@ def _quiet(hour: int, look: Look) -> bool:
 
 def _quiet_rules(look: Look) -> list[QuietHours | None]:
     action = look.state.action
-    if look.journey.transactional or (isinstance(action, SendAction) and action.ignore_quiet_hours):
+    if look.journey.transactional:
         return []
     channels = [arm.channel for arm in action.arms if arm.channel] if isinstance(action, Choose) else []
     channels += [action.channel] if isinstance(action, SendAction) else []

@@ -21,7 +21,7 @@ from engine.core.look import Look
 from engine.core.model import Decision, DecisionGroup, Eligible, Hold, Refusal, Refuse, Verdict
 from engine.core.policy import Uniform, floored
 from engine.core.recency import faded
-from journeys import NOTHING, Arm, Choose
+from journeys import NOTHING, Arm, Choose, Window
 
 UNIFORM = Uniform()
 LEARNING = ("vw", "thompson", "beta")
@@ -68,7 +68,7 @@ def _answer(arm: Arm, look: Look) -> Answer:
     ask = Ask(look, arm.message, arm.channel, window=arm.window)
     if arm.window is None:
         return objection(ask) or look.moment.now
-    return _in_its_hours(arm, ask)
+    return _in_its_hours(arm, arm.window, ask)
 
 
 def again(arm: Arm, look: Look) -> Refusal | None:
@@ -78,10 +78,10 @@ def again(arm: Arm, look: Look) -> Refusal | None:
     return _condition(arm) if arm.guard and not arm.guard.holds(look.scope()) else None
 
 
-def _in_its_hours(arm: Arm, ask: Ask) -> Answer:
+def _in_its_hours(arm: Arm, window: Window, ask: Ask) -> Answer:
     """Return when an arm with hours would leave: at the first opening at which no cap stands in its way."""
     now = ask.look.moment.now
-    at = leaving(ask, now)
+    at = leaving(ask, window, now)
     if at is None:
         return Refusal("quiet_hours", f"{arm.daypart} lies in quiet hours", arm.message)
     against = objection(replace(ask, at=at))
@@ -205,7 +205,8 @@ def floors(choose: Choose, look: Look, arms: Sequence[str]) -> tuple[float, ...]
     new = [arm for arm in arms if (look.point, arm) in look.moment.warming and explore.policy in LEARNING]
     least = min(max(explore.min_share, 0.0), 1.0 / len(arms)) if math.isfinite(explore.min_share) else 0.0
     spare = max(0.0, 1.0 - least * len(arms))
-    more = min(max(0.0, explore.new_arm_share - least), spare / 2 / len(new)) if new else 0.0
+    share = min(explore.new_arm_share, 1.0 / len(arms))  # never more than by pure chance
+    more = min(max(0.0, share - least), spare / 2 / len(new)) if new else 0.0
     return tuple(least + more if arm in new else least for arm in arms)
 
 

@@ -195,7 +195,7 @@ def aligned(ask: Ask, at: datetime) -> datetime:
     """Return the first instant at or after `at` inside the window and outside quiet hours."""
     look = ask.look
     if ask.window is not None:
-        return leaving(ask, at) or at
+        return leaving(ask, ask.window, at) or at
     window, quiet = hours_of(look), ask.quiet
     for _ in range(8):
         opened = next_open(window, at, look.zone, look.chance("window")) if window else at
@@ -206,11 +206,9 @@ def aligned(ask: Ask, at: datetime) -> datetime:
     return at  # the window lies inside the quiet hours (lint P601): leave when those end
 
 
-def leaving(ask: Ask, ready: datetime) -> datetime | None:
+def leaving(ask: Ask, window: Window, ready: datetime) -> datetime | None:
     """Return when the message of an arm with hours leaves, seen from `ready`: None when quiet hours cover them all."""
-    look, window = ask.look, ask.window
-    if window is None:
-        return ready
+    look = ask.look
     days = look.state.window.days if look.state.window is not None else window.days
     own = window if days == window.days else replace(window, days=days)
     u = look.chance(f"time {window.opens}-{window.closes}")

@@ -32,3 +32,10 @@ def bench(request: pytest.FixtureRequest, project: Project) -> Bench:
 @pytest.fixture
 def make(project: Project):
     return lambda text, *more, **contact: build_bench(text, project, *more, **contact)
+
+
+@pytest.fixture(scope="session")
+def make_once(project: Project):
+    """As `make`, for tests that draw many examples from one journey."""
+    known: dict[str, Bench] = {}
+    return lambda text: known.setdefault(text, build_bench(text, project))

@@ -93,7 +93,7 @@ def test_a_baseline_whose_arm_cannot_be_sent_draws_among_the_rest(make):
 
 
 def test_held_out_people_are_drawn_for_and_hear_nothing(make):
-    bench = make("holdout: 100%\n" + picking())
+    bench = make("holdout: 99.9%\n" + picking())
     decision = start(bench)[0]
     assert (decision.group, bench.sent) == ("holdout", [])
 
