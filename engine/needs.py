@@ -9,8 +9,9 @@ from typing import Any
 
 from engine.core.actions import ANSWER
 from engine.core.gate import DUPLICATE_WITHIN
+from engine.core.recency import REMEMBERED
 from engine.store.snapshots import Needs
-from journeys import Expression, Journey, State, WaitFor
+from journeys import Choose, Expression, Journey, State, WaitFor
 
 CALENDAR = {"day": timedelta(days=2), "week": timedelta(days=8), "month": timedelta(days=32)}
 """How far back a calendar unit can reach, an hour of daylight saving included."""
@@ -19,14 +20,31 @@ SLACK = timedelta(days=8)
 """How long a state with a window may wait for it after `after` is over."""
 
 
-def needs(journeys: Iterable[Journey], segments: Mapping[str, Expression]) -> Needs:
-    """Return what these journeys and segments can ask for."""
+def needs(journeys: Iterable[Journey], segments: Mapping[str, Expression], alive: Iterable[str] = ()) -> Needs:
+    """Return what these journeys and segments can ask for; `alive` are the events that show when a person is there."""
     every = tuple(journeys)
     wanted: list[tuple[str, timedelta | None]] = [(ANSWER, timedelta(days=1))] if _calls(every) else []
     for journey in every:
         wanted += [pair for expression in expressions(journey) for pair in _history(expression, segments)]
         wanted += [pair for state in journey.states.values() for pair in _waits(state, segments)]
-    return Needs(_widest(wanted), _recent(every), frozenset(journey.name for journey in every))
+    choices = [choose for journey in every for _, choose in journey.choices]
+    return Needs(
+        _widest(wanted),
+        max([_recent(every), *(REMEMBERED for choose in choices if _remembers(choose))]),
+        frozenset(journey.name for journey in every),
+        kept=any(choose.keep == "contact" for choose in choices),
+        lately=frozenset(event for choose in choices for events in choose.signs.values() for event in events),
+        hours=frozenset(alive if any(map(_asks_for_best, every)) else ()),
+    )
+
+
+def _remembers(choose: Choose) -> bool:
+    """Return whether a decision looks at which messages were sent lately."""
+    return bool(choose.signs) or choose.explore.repeat.penalty > 0
+
+
+def _asks_for_best(journey: Journey) -> bool:
+    return any(state.window is not None and state.window.best for state in journey.states.values())
 
 
 def expressions(record: Any) -> Iterator[Expression]:

@@ -123,7 +123,7 @@ def after(snapshot: Snapshot, taken: Step, look: Look) -> Snapshot:
         ended = {**ended, enrollment.journey: (runs + 1, enrollment.left_at)}
     return Snapshot(
         contact, _replaced(snapshot.enrollments, enrollment), snapshot.events, (*snapshot.recent, *sent),
-        snapshot.scores, snapshot.features, snapshot.kept, ended,
+        snapshot.scores, snapshot.features, snapshot.kept, ended, snapshot.lately, snapshot.hours,
     )  # fmt: skip
 
 

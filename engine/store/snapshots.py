@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from engine.core.model import COUNTED, Contact, Enrollment, Event, Past, Snapshot
+from engine.store import signs
 from engine.store.sets import any_of
 from engine.store.tables import Instant, addresses, alarms, contacts, decisions, deliveries, enrollments, events
 from engine.store.values import from_json
@@ -35,7 +36,7 @@ SLACK = timedelta(hours=2)
 e = enrollments.c
 ENROLLMENT = (
     e.id, e.contact_id, e.journey, e.version, e.state, e.entered_at, e.state_at, e.due_at, e.trigger, e.group, e.status,
-    e.phase, e.steps, e.visits, e.cause, e.held_since, e.entry, e["values"], e.reason, e.left_at, e.goal_at,
+    e.phase, e.steps, e.visits, e.cause, e.held_since, e.entry, e["values"], e.reason, e.left_at, e.goal_at, e.drawn,
 )  # fmt: skip
 EVENT = (events.c.contact_id, events.c.id, events.c.name, events.c.at, events.c.data, events.c.fresh, events.c.starts)
 PAST = (
@@ -71,12 +72,15 @@ class Needs:
 
     `history`: event name -> how far back conditions look (None = for ever). `recent`: the longest cap window.
     `reentered`: journeys for which it matters how often somebody was in them. `kept`: some decision keeps its arm.
+    `lately`: events whose last time a decision looks at. `hours`: those that say at which hours a person is there.
     """
 
     history: Mapping[str, timedelta | None] = field(default_factory=dict)
     recent: timedelta = timedelta(days=30)
     reentered: frozenset[str] = frozenset()
     kept: bool = False
+    lately: frozenset[str] = frozenset()
+    hours: frozenset[str] = frozenset()
 
 
 def claim(conn: sa.Connection, now: datetime, limit: int, needs: Needs) -> list[Snapshot]:
@@ -94,6 +98,8 @@ def load(conn: sa.Connection, ids: Sequence[str], now: datetime, needs: Needs) -
     past = _by_contact(conn.execute(_RECENT, mine | {"since": now - needs.recent}), lambda row: Past(*row[1:]))
     ended = _ended(conn, ids, needs.reentered) if needs.reentered else {}
     kept = _kept(conn, ids) if needs.kept else {}
+    lately = signs.lately(conn, ids, now, needs.lately) if needs.lately else {}
+    hours = signs.hours(conn, ids, now, needs.hours) if needs.hours else {}
     none: dict[Any, Any] = {}
     return [
         Snapshot(
@@ -103,6 +109,8 @@ def load(conn: sa.Connection, ids: Sequence[str], now: datetime, needs: Needs) -
             recent=_in_order(past.get(id_, ()), lambda one: (one.at, one.key)),
             kept=kept.get(id_, none),
             ended=ended.get(id_, none),
+            lately=lately.get(id_, none),
+            hours=hours.get(id_, ()),
         )
         for id_ in ids
     ]
@@ -191,9 +199,16 @@ def _people(conn: sa.Connection, ids: Sequence[str]) -> dict[str, Contact]:
 
 
 def _addresses(conn: sa.Connection, ids: Sequence[str]) -> dict[str, tuple[dict[str, str], frozenset[str]]]:
-    """Return per contact the address to use by channel (the newest that may be used), and the channels without one."""
+    return reachable(conn.execute(_ADDRESSES, {"ids": ids}).all())
+
+
+def reachable(rows: Iterable[Sequence[Any]]) -> dict[str, tuple[dict[str, str], frozenset[str]]]:
+    """Return per contact the address to use by channel (the newest that may be used), and the channels without one.
+
+    A row is (contact, channel, address, why it is suppressed, when it was added).
+    """
     best: defaultdict[str, dict[str, tuple[tuple[bool, datetime, str], str]]] = defaultdict(dict)
-    for id_, channel, address, suppressed, added_at in conn.execute(_ADDRESSES, {"ids": ids}).all():
+    for id_, channel, address, suppressed, added_at in rows:
         rank = (suppressed is None, added_at, address)
         mine = best[id_]
         if channel not in mine or mine[channel][0] < rank:
