@@ -11,6 +11,7 @@ MASK = "\ue000"  # stands for what was reported; a scalar that holds it becomes 
 
 FIXED = "message names are fixed so that they can be checked; pick between messages with `branch:` or `choose:`"
 
+_SUSPECT = re.compile("[\"'[]|\\{\\{")  # a line without any of these holds no slip but a tab
 _TAB = re.compile(r"[ ]*\t[ \t]*(?=[^\s#])")
 _BRACES = re.compile(r"\{\{.*?(?:\}\}|$)")
 _QUOTED = re.compile(
@@ -38,19 +39,26 @@ def code(line: str) -> str:
 
 def mask(page: Page) -> str | None:
     """Report the slips and return the text with each masked, or None when its indentation cannot be trusted."""
-    tabs = [number for number, line in enumerate(page.lines, 1) if _tab(page, number, line)]
+    tabs = [number for number, line in enumerate(page.lines, 1) if "\t" in line and _tab(page, number, line)]
     if tabs:
         return None
     lines = []
     for number, line in enumerate(page.lines, 1):
-        lines.append(_brackets(page, number, _condition(page, number, _braces(page, number, line))))
+        told = line if page.full or not _SUSPECT.search(line) else _told(page, number, line)
+        lines.append(told)
     return "\n".join(lines)
+
+
+def _told(page: Page, number: int, line: str) -> str:
+    return _brackets(page, number, _condition(page, number, _braces(page, number, line)))
 
 
 def _tab(page: Page, number: int, line: str) -> bool:
     found = _TAB.match(line)
     if found is None:
         return False
+    if page.full:
+        return True
     col = line.index("\t") + 1
     above = next((page.line(i) for i in range(number - 1, 0, -1) if page.line(i).strip()), "")
     indent = len(above) - len(above.lstrip()) + (2 if code(above).rstrip().endswith(":") else 0)

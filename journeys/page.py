@@ -33,23 +33,40 @@ SYNONYMS = {
 }
 
 
+LONG_WORD = 100  # letters; nobody meant a name that is longer
+LONG_SAYING = 400
+MOST = 100  # problems of one file; who has more repairs these first
+
+
 class Page:
-    """Collects what is wrong with one file; a Problem is added once, whoever finds it again."""
+    """Collects what is wrong with one file; a Problem is added once, whoever finds it again, and at most MOST are."""
 
     def __init__(self, file: str, text: str) -> None:
         self.file = file
         self.lines = _BREAK.split(text)
         self.problems: list[Problem] = []
 
+    @property
+    def full(self) -> bool:
+        """Return whether nothing more will be kept."""
+        return len(self.problems) > MOST
+
     def add(self, code: str, at: Node | Span, says: str, **more: Any) -> None:
         """Report a Problem at a node or span; `more` takes label, helps, notes, others and fix."""
+        if self.full:
+            return
         line, col, end_col = self.span(at)
         severity: Literal["error", "warning"] = "warning" if code in WARNINGS else "error"
-        self.keep(Problem(code, severity, self.file, line, col, end_col, says, **more))
+        self.keep(Problem(code, severity, self.file, line, col, end_col, _short(says), **more))
 
     def keep(self, problem: Problem) -> None:
-        if problem not in self.problems:
-            self.problems.append(problem)
+        """Keep a Problem; the one after MOST says that the others are left out."""
+        if self.full or problem in self.problems:
+            return
+        if len(self.problems) == MOST:
+            says = f"more than {MOST} problems in this file: repair these first"
+            problem = Problem("Y009", "error", self.file, problem.line, problem.col, problem.end_col, says)
+        self.problems.append(problem)
 
     def place(self, at: Node | Span) -> Place:
         line, col, _ = self.span(at)
@@ -76,14 +93,24 @@ class Page:
 
     def unknown(self, code: str, at: Node, says: str, names: Iterable[str], **more: Any) -> None:
         """Report a name that nobody knows, with the nearest of `names` and the fix that writes it."""
+        if self.full:
+            return
         guess = near(at.raw, names)
         if guess is not None:
             more = {"label": f'did you mean "{guess}"?', "fix": self.swap(at, guess), **more}
         self.add(code, at, says, about=at.raw, **more)
 
 
+def _short(says: str) -> str:
+    """Return the message on one line; a word of thousands of letters in it is cut in its middle."""
+    says = " ".join(says.split()) if "\n" in says else says
+    return says if len(says) <= LONG_SAYING else f"{says[: LONG_SAYING // 2]} … {says[-LONG_SAYING // 2 :]}"
+
+
 def near(word: str, names: Iterable[str]) -> str | None:
     """Return the one name that `word` was probably meant to be: at most 2 letters or a third away."""
+    if len(word) > LONG_WORD:
+        return None
     known = list(names)
     if SYNONYMS.get(word) in known:
         return SYNONYMS[word]

@@ -3,7 +3,8 @@
 Rules
 - YAML 1.2 core: only true/false are booleans, `10:30`, `on`, `no` and dates stay text; tags are forbidden.
 - Duplicate keys are errors; anchors and `<<` work inside one file, at most 100 expansions, counted before building.
-- At most 64 levels deep and 1 MiB long, UTF-8.
+- At most 64 levels deep, 1,000 keys or items in one piece, 20,000 lines of 10,000 characters, 256 KiB; UTF-8.
+  What is larger is no journey, and is refused before it is read.
 """
 
 from __future__ import annotations
@@ -20,8 +21,11 @@ from journeys.page import Page
 from journeys.problem import Edit
 
 DEEPEST = 64
-LONGEST = 1 << 20
+LONGEST = 1 << 18
+LINES, WIDEST = 20_000, 10_000
+PIECES = 1_000
 EXPANSIONS = 100
+TOO_LONG = "this file is longer than 256 KiB"
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _WORDS = {
@@ -56,8 +60,7 @@ class _Open:
 
 def read(page: Page) -> Node | None:
     """Return the root of the file on `page`, None when it cannot be read at all."""
-    if sum(map(len, page.lines)) + len(page.lines) > LONGEST:
-        page.add("Y009", (1, 1, 2), "this file is longer than 1 MiB")
+    if _too_large(page):
         return None
     text = mask(page)
     if text is None:
@@ -71,11 +74,25 @@ def read(page: Page) -> Node | None:
         return None
 
 
+def _too_large(page: Page) -> bool:
+    """Refuse what would take long to read; nothing an author writes comes near."""
+    if len(page.lines) > LINES:
+        page.add("Y009", (LINES + 1, 1, 2), f"more than {LINES:,} lines in one file")
+        return True
+    if sum(map(len, page.lines)) + len(page.lines) > LONGEST:
+        page.add("Y009", (1, 1, 2), TOO_LONG)
+        return True
+    wide = next((number for number, line in enumerate(page.lines, 1) if len(line) > WIDEST), None)
+    if wide is not None:
+        page.add("Y009", (wide, WIDEST + 1, WIDEST + 2), f"this line is longer than {WIDEST:,} characters")
+    return wide is not None
+
+
 def decode(raw: bytes, file: str) -> Page:
     """Return the page for a file's bytes; what is not UTF-8 is reported on it and left empty."""
     if len(raw) > LONGEST:
         page = Page(file, "")
-        page.add("Y009", (1, 1, 2), "this file is longer than 1 MiB")
+        page.add("Y009", (1, 1, 2), TOO_LONG)
         return page
     try:
         return Page(file, raw.decode("utf-8-sig"))
@@ -159,7 +176,11 @@ class _Composer:
         if anchor:
             self.anchors[anchor] = (node, inside)
         if self.open:
-            self.open[-1].pieces.append(node)
+            pieces = self.open[-1].pieces
+            pieces.append(node)
+            if len(pieces) > (2 * PIECES if self.open[-1].kind == "map" else PIECES):
+                self.page.add("Y009", node, f"more than {PIECES:,} keys or items in one piece")
+                raise _Stop
         else:
             self.root = node
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from journeys.problem import Label, Problem
 
+WIDE = 300  # characters of a line that are shown
 TAB = "→   "
 RED, YELLOW, BLUE, BOLD, PLAIN = "\x1b[1;31m", "\x1b[1;33m", "\x1b[1;34m", "\x1b[1m", "\x1b[0m"
 
@@ -29,7 +30,7 @@ def show(problem: Problem, source_text: str, colour: bool = False) -> str:
     out = [head(problem, colour), f"{' ' * width} |"]
     before = marks[0].line - 1 if marks else 0
     if marks and before and marks[0].line == problem.line and lines[before - 1].strip():
-        out.append(f"{before:>{width}} | {_visible(lines[before - 1])}")
+        out.append(f"{before:>{width}} | {_visible(lines[before - 1][:WIDE])}")
     last = 0
     for mark in marks:
         out += _marked(mark, lines[mark.line - 1], (width, last), primary=_is_primary(mark, problem))
@@ -98,13 +99,23 @@ def _marked(mark: Label, line: str, gutter: tuple[int, int], *, primary: bool) -
     out = []
     if last and mark.line - last > 1:
         out.append("...".rjust(width))
-    if mark.line != last:
+    line, start = _window(line, mark.col)
+    if mark.line != last or start:
         out.append(f"{mark.line:>{width}} | {_visible(line)}".rstrip())
-    pad = " " * len(_visible(line[: mark.col - 1]).ljust(mark.col - 1))
-    span = max(1, len(_visible(line[mark.col - 1 : mark.end_col - 1])))
+    col, end = mark.col - start, mark.end_col - start
+    pad = " " * len(_visible(line[: col - 1]).ljust(col - 1))
+    span = max(1, len(_visible(line[col - 1 : end - 1])))
     carets = ("^" if primary else "-") * span
     out.append(f"{' ' * width} | {pad}{carets} {mark.text}".rstrip())
     return out
+
+
+def _window(line: str, col: int) -> tuple[str, int]:
+    """Return the part of a very long line around `col`, and how many characters are left out before it."""
+    if len(line) <= WIDE:
+        return line, 0
+    start = max(0, min(col - 1, len(line)) - WIDE // 2)
+    return line[start : start + WIDE], start
 
 
 def _visible(text: str) -> str:
