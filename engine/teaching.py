@@ -1,41 +1,54 @@
-"""The learner beside the engine: which policy serves each decision point, the scores it gives, what it is taught.
+"""The learner beside the engine: which policy serves each decision point, and what its models are taught.
 
 Rules
 - Policies are versions in the store; a tick notices a new one by its number, so any process may be the learner.
-- A model that cannot be read is said once, and the point goes on with uniform chances.
-- Scores are computed set-wise before the walk and laid into the snapshots; the core never calls out.
+- Each point has an incumbent, which decides, and a challenger, which learns the same lessons and whose chances are
+  logged beside the incumbent's. Which is which, the file says, or a promotion.
+- A pass is one transaction that holds the rows of its points: a model has one writer.
+- A model that cannot be read is said once; the point goes on with uniform chances until it is made from the log.
 """
 
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
+from engine import watching
 from engine.core.attribution import reward
 from engine.core.chance import name
-from engine.core.look import Look
-from engine.core.model import Enrollment, Moment, Outcome, Policy, Reward, Snapshot
+from engine.core.model import Moment, Outcome, Policy, Reward, Snapshot
 from engine.core.policy import Fixed, Uniform
-from engine.core.walk import by_name
 from engine.errors import LearnerError
-from engine.learner.features import arm_features, arms_of, encode
-from engine.learner.lessons import Lesson, lesson, teach
-from engine.learner.models import KINDS, Model, load_model, new_model, settings_for
-from engine.store import learning
+from engine.laying import Layer
+from engine.learner.delays import fitted
+from engine.learner.features import arm_features
+from engine.learner.lessons import Lesson, Open, lesson
+from engine.learner.models import KINDS
+from engine.pupil import Pupil
+from engine.shadowing import shadows
+from engine.store import learning, policies, stopping
+from engine.store import lessons as log
+from engine.store import shadows as shadow_log
 from engine.store.connect import reading, writing
-from engine.store.learning import PolicyRow
+from engine.store.learning import TEACHING
+from engine.store.lessons import Pass, Told
+from engine.store.policies import PointRow, PolicyRow, Role
 from journeys import Choose, Journey
-from journeys.edges import edges
 
 LOG = logging.getLogger("sojourn")
 
-KNOWN_LINES = 50_000
-"""Most contexts whose scores are kept; a new lesson forgets them all."""
+DELAYS_OF = timedelta(days=28)
+DELAYS_KEPT = timedelta(days=1)
+MOST_OPEN = 50_000
+"""Most open decisions that a serving copy knows: the newest."""
+
+Lessons = dict[str, list[tuple[Told, Lesson]]]  # by point
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +59,7 @@ class Taught:
     taught: int = 0
     closed: int = 0
     published: tuple[str, ...] = ()  # policy versions
+    stopped: tuple[str, ...] = ()  # arms taken out, "journey.state arm"
 
     def __add__(self, other: Taught) -> Taught:
         return Taught(
@@ -53,27 +67,8 @@ class Taught:
             self.taught + other.taught,
             self.closed + other.closed,
             self.published + other.published,
+            self.stopped + other.stopped,
         )
-
-
-Choices = tuple[tuple[str, Choose], ...]
-
-
-def ahead(journey: Journey) -> dict[str, Choices]:
-    """Return, for every state, the decision points that a run in it may still reach (its own included)."""
-    after: dict[str, set[str]] = {name: {jump.then for jump in journey.jumps} for name in journey.states}
-    for edge in edges(journey):
-        after[edge.source].add(edge.target)
-    return {name: tuple(c for c in journey.choices if c[0] in _from(name, after)) for name in journey.states}
-
-
-def _from(start: str, after: Mapping[str, set[str]]) -> set[str]:
-    found, left = {start}, [start]
-    while left:
-        new = after.get(left.pop(), set()) - found
-        found |= new
-        left += new
-    return found
 
 
 @dataclass(slots=True)
@@ -81,59 +76,108 @@ class Teacher:
     """Models and policies of every decision point of the deployed journeys."""
 
     journeys: Mapping[str, Journey]
-    policies: dict[str, Policy] = field(default_factory=dict)
-    models: dict[str, Model] = field(default_factory=dict)
-    numbers: dict[str, int] = field(default_factory=dict)
     alone: bool = False  # nobody else publishes into this store: a simulation
+    pupils: dict[tuple[str, str], Pupil] = field(default_factory=dict)
+    stopped: frozenset[tuple[str, str]] = frozenset()  # arms that are out for everyone
+    standing: dict[str, PointRow] = field(default_factory=dict)
+    watch: watching.Watch = field(init=False)
+    layer: Layer = field(init=False)
     _warm: set[str] = field(default_factory=set)
     _points: dict[str, Choose] = field(default_factory=dict)
     _names: tuple[str, ...] = ()
     _looked: bool = False
-    _scored: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)  # by point and features
+    _served: dict[str, str] = field(default_factory=dict)  # by point: the version that decides
     _counted: dict[str, int] | None = None  # warm-up counts, until somebody draws
-    _ahead: dict[str, dict[str, Choices]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._ahead = {name: ahead(journey) for name, journey in self.journeys.items()}
+        self.layer = Layer(self.journeys)
         self._points = {f"{j.name}.{state}": choose for j in self.journeys.values() for state, choose in j.choices}
         self._names = tuple(sorted({event for choose in self._points.values() for event in choose.reward.score}))
+        self.watch = watching.Watch(self._points)
         for point, choose in self._points.items():
-            if choose.explore.policy == "random":
-                self.policies[point] = Uniform()
-            elif choose.explore.policy == "fixed":
-                self.policies[point] = Fixed("fixed", choose.explore.shares or {})
+            self._rest(point, choose)
+            for kind in self.kinds(point):
+                self.pupils[point, kind] = Pupil(point, kind, choose)
+
+    def _rest(self, point: str, choose: Choose) -> None:
+        """Let decide what needs no model."""
+        self.layer.drop(point)
+        if choose.explore.policy == "random":
+            self.policies[point] = Uniform()
+        elif choose.explore.policy == "fixed":
+            self.policies[point] = Fixed("fixed", choose.explore.shares or {})
+
+    @property
+    def points(self) -> Mapping[str, Choose]:
+        return self._points
+
+    @property
+    def policies(self) -> dict[str, Policy]:
+        return self.layer.policies
+
+    def incumbent(self, point: str) -> str:
+        """Return the kind of policy that decides: as the file says, or what was promoted since it last changed."""
+        said, row = self._points[point].explore.policy, self.standing.get(point)
+        return row.serves if row is not None and row.serves and row.written == said else said
+
+    def kinds(self, point: str) -> tuple[str, ...]:
+        """Return the kinds of model that learn at a point: the incumbent first, then the challenger."""
+        explore = self._points[point].explore
+        first, other = self.incumbent(point), str(explore.challenger)
+        if other == first:  # it was promoted: the one it came from learns on in its shadow
+            other = explore.policy
+        return tuple(kind for kind in dict.fromkeys((first, other)) if kind in KINDS)
+
+    # what serves
 
     def refresh(self, store: sa.Engine) -> None:
-        """Take up policies that were published since the last look."""
+        """Take up policies that were published, promoted or pinned, and arms that were stopped, since the last look."""
         if not self._points or (self.alone and self._looked):
             return
         self._looked = True
         with reading(store) as conn:
-            numbers = learning.numbers(conn)
-            if all(self.numbers.get(point) == number for point, number in numbers.items() if point in self._points):
-                return
-            for point, row in learning.newest(conn).items():
-                if point in self._points and self.numbers.get(point) != row.number:
-                    self._take_up(row)
+            self._refresh(conn, policies.standing(conn))
+            self.stopped = stopping.stopped(conn)
 
-    def _take_up(self, row: PolicyRow) -> None:
-        self.numbers[row.point] = row.number
-        kind = self._points[row.point].explore.policy
-        if row.kind != kind or kind not in KINDS:
-            return
+    def _refresh(self, conn: sa.Connection, standing: dict[str, PointRow]) -> None:
+        changed = {p for p in self._points if self.standing.get(p, PointRow(p)) != standing.get(p, PointRow(p))}
+        self.standing = standing
+        for point in changed:
+            for kind in self.kinds(point):
+                self.pupils.setdefault((point, kind), Pupil(point, kind, self._points[point]))
+        numbers = policies.numbers(conn)
+        behind = {at for at, pupil in self.pupils.items() if numbers.get(at, 0) > pupil.number}
+        for row in policies.newest(conn, behind) if behind else ():
+            self.pupils[row.point, row.kind].take_up(row)
+        for point in sorted(changed | {point for point, _ in behind}):
+            self._serve(conn, point)
+
+    def _serve(self, conn: sa.Connection, point: str) -> None:
+        """Let the incumbent decide, or the version that is pinned."""
+        row = self.standing.get(point)
+        pinned = row.pinned if row is not None else None
+        pupil = self.pupils.get((point, self.incumbent(point)))
+        if pinned is not None:
+            pupil = self._pinned(conn, point, pinned)
+        if pupil is None or pupil.new:
+            self._rest(point, self._points[point])
+        else:
+            self._decide_by(point, pupil)
+
+    def _pinned(self, conn: sa.Connection, point: str, number: int) -> Pupil | None:
+        row = policies.policy_of(conn, point, number)
+        if row is None or row.kind not in KINDS:
+            return None
+        pupil = Pupil(point, row.kind, self._points[point])
+        pupil.take_up(row)
+        return pupil
+
+    def _decide_by(self, point: str, pupil: Pupil) -> None:
         try:
-            model = load_model(kind, row.model, settings_for(self._points[row.point]))
-            self._serve(row.point, model, row.number)
+            self.layer.serve(point, pupil.decides, pupil.decides.policy(pupil.version))
         except LearnerError as error:
-            LOG.warning("%s decides with uniform chances: %s", row.point, error)
-            self.policies.pop(row.point, None)
-            self.models.pop(row.point, None)
-
-    def _serve(self, point: str, model: Model, number: int) -> None:
-        self._scored.pop(point, None)
-        self.models[point] = model
-        self.numbers[point] = number
-        self.policies[point] = model.policy(f"{model.kind}@{number}")
+            LOG.warning("%s decides with uniform chances: %s", point, error)
+            self.layer.drop(point)
 
     def decided(self, conn: sa.Connection) -> dict[str, int]:
         """Return the decisions so far of points in warm-up; a point past it stays past it."""
@@ -158,84 +202,33 @@ class Teacher:
 
     def laid(self, snapshots: Sequence[Snapshot], moment: Moment) -> list[Snapshot]:
         """Return the snapshots with features, and scores where a model serves, for every choice they may reach."""
-        if not self._points:
-            return list(snapshots)
-        spots = [[*self._spots(snapshot, moment)] for snapshot in snapshots]
-        scores = self._scores(spot for mine in spots for spot in mine)
-        return [
-            replace(
-                snapshot,
-                features={spot: line for spot, _, line in mine},
-                scores={spot: scores[point, line] for spot, point, line in mine if (point, line) in scores},
-            )
-            if mine
-            else snapshot
-            for snapshot, mine in zip(snapshots, spots, strict=True)
-        ]
+        return self.layer.laid(snapshots, moment)
 
-    def _spots(self, snapshot: Snapshot, moment: Moment) -> Iterator[tuple[str, str, str]]:
-        """Yield (spot, point, features) of every choice that a run of this contact may reach in this walk."""
-        history = by_name(snapshot.events)
-        for journey, enrollment in self._runs(snapshot):
-            look = Look(journey, enrollment, snapshot, moment, history)
-            scope = look.scope()
-            for state, choose in self._ahead[journey.name][enrollment.state]:
-                yield f"{enrollment.id}.{state}", f"{journey.name}.{state}", encode(choose, scope)
-
-    def _runs(self, snapshot: Snapshot) -> Iterator[tuple[Journey, Enrollment]]:
-        contact_id = snapshot.contact.id
-        for enrollment in snapshot.enrollments:
-            journey = self.journeys.get(enrollment.journey)
-            if journey is not None and enrollment.status == "active" and journey.choices:
-                yield journey, enrollment
-        for event in snapshot.events:
-            for journey in self.journeys.values() if event.fresh else ():
-                if event.name in journey.enter.events and journey.choices:
-                    yield journey, _coming(journey, contact_id, (event.id, event.at, event.data))
-
-    def _scores(self, spots: Iterable[tuple[str, str, str]]) -> dict[tuple[str, str], dict[str, float]]:
-        """Return the scores of every (point, features) that a model serves, each computed once."""
-        lines: dict[str, dict[str, None]] = {}
-        for _, point, line in spots:
-            if point in self.models:
-                lines.setdefault(point, {})[line] = None
-        found: dict[tuple[str, str], dict[str, float]] = {}
-        for point, asked in lines.items():
-            known = self._scored.setdefault(point, {})  # a learner beside us may put another one in its place
-            if len(known) > KNOWN_LINES:
-                known.clear()
-            known.update(self._asked(point, [line for line in asked if line not in known]))
-            found.update({(point, line): known[line] for line in asked if line in known})
-        return found
-
-    def _asked(self, point: str, new: Sequence[str]) -> dict[str, dict[str, float]]:
-        """Ask the model what it was not asked since it last learned: people wait with the same features for hours."""
-        if not new:
-            return {}
-        try:
-            rows = self.models[point].scores(new, arms_of(self._points[point]))
-        except LearnerError as error:
-            LOG.warning("%s decides with uniform chances: %s", point, error)
-            self.policies.pop(point, None)
-            return {}
-        return dict(zip(new, rows, strict=True))
+    # what is taught
 
     def learn(self, store: sa.Engine, now: datetime, limit: int) -> Taught:
-        """Reward what is due, teach it, publish new versions; one transaction."""
+        """Reward what is due, teach it, publish new versions, take harmful arms out; one transaction."""
         if not self._points:
             return Taught()
-        self.refresh(store)
         with writing(store) as conn:
             outcomes = learning.claim(conn, now, limit, self._names)
             if not outcomes:
-                return Taught()
+                return Taught(stopped=self._stop(conn, now))
+            self._refresh(conn, policies.hold(conn, self._points))
             rewards = [self._earned(outcome, now) for outcome in outcomes]
-            taught = self._teach(outcomes, rewards)
-            learning.commit(conn, rewards, taught)
-            points = {o.decision.point for o in outcomes if o.decision.key in taught}
-            published = tuple(self._publish(conn, point, now) for point in sorted(points & self.models.keys()))
-        closed = sum(one.closed for one in rewards)
-        return Taught(len(outcomes), len(taught), closed, published)
+            shadow_log.write(conn, list(self._shadows(outcomes)))
+            lessons, delays = self._lessons(outcomes, rewards)
+            learning.commit(conn, rewards, {told.key: told.reward for some in lessons.values() for told, _ in some})
+            published = self._taught(conn, lessons, (delays, now))
+            stopped = self._stop(conn, now)
+        taught, closed = sum(map(len, lessons.values())), sum(one.closed for one in rewards)
+        return Taught(len(outcomes), taught, closed, published, stopped)
+
+    def _stop(self, conn: sa.Connection, now: datetime) -> tuple[str, ...]:
+        found = self.watch.look(conn, now)
+        if found:
+            self.stopped = stopping.stopped(conn)
+        return found
 
     def _earned(self, outcome: Outcome, now: datetime) -> Reward:
         choose = self._points.get(outcome.decision.point)
@@ -243,57 +236,126 @@ class Teacher:
             return Reward(outcome.decision.key, 0.0, closed=now >= outcome.closes_at)
         return reward(outcome, choose.reward, now)
 
-    def _teach(self, outcomes: Sequence[Outcome], rewards: Sequence[Reward]) -> dict[str, float]:
-        """Teach each point its lessons in the order of the decisions; return what was told, by decision."""
-        lessons: dict[str, list[tuple[str, Lesson]]] = {}
+    def _shadows(self, outcomes: Sequence[Outcome]) -> Iterator[shadow_log.Shadow]:
+        """Yield what the challengers would have drawn from, where they are asked for the first time."""
+        first: dict[str, list[Outcome]] = defaultdict(list)
+        for outcome in outcomes:
+            if outcome.learned is None and outcome.decision.point in self._warm and self._learns_from(outcome):
+                first[outcome.decision.point].append(outcome)
+        for point, some in first.items():
+            pair = [self.pupils[point, kind] for kind in self.kinds(point)]
+            if len(pair) == 2 and not any(pupil.new for pupil in pair):
+                yield from shadows(self._points[point], pair[0], pair[1], [outcome.decision for outcome in some])
+
+    def _lessons(
+        self, outcomes: Sequence[Outcome], rewards: Sequence[Reward]
+    ) -> tuple[Lessons, dict[str, dict[str, list[float]]]]:
+        """Return what is new about each decision that teaches, by point, and how long their outcomes took."""
+        lessons: Lessons = {}
+        delays: dict[str, dict[str, list[float]]] = {}
         for outcome, earned in zip(outcomes, rewards, strict=True):
-            if self._learns_from(outcome):
-                arm = self._arm(outcome)
-                lessons.setdefault(outcome.decision.point, []).append((earned.key, lesson(outcome, earned, arm)))
-        told: dict[str, float] = {}
-        for point, some in lessons.items():
-            due = [(key, one) for key, one in some if one.due]
-            if due and self._taught(point, [one for _, one in due]):
-                told.update({key: one.reward for key, one in due})
-        return told
+            if not self._learns_from(outcome):
+                continue
+            point, arm = outcome.decision.point, self._arm(outcome)
+            one = lesson(outcome, earned, arm)
+            if one.new or one.stage == "closed":
+                told = Told(earned.key, one.reward, one.stage, arm, one.before)
+                lessons.setdefault(point, []).append((told, one))
+            if one.stage == "closed" and earned.events:
+                mine = delays.setdefault(point, {}).setdefault(channel_of(outcome.decision.arm), [])
+                mine.append(_delay(outcome, earned))
+        return lessons, delays
 
     def _learns_from(self, outcome: Outcome) -> bool:
         choose = self._points.get(outcome.decision.point)
-        heard = outcome.decision.group in ("learner", "baseline", "random") and not outcome.void
-        return heard and choose is not None and choose.learn and choose.explore.policy in KINDS
+        return choose is not None and choose.learn and outcome.decision.group in TEACHING and not outcome.void
 
     def _arm(self, outcome: Outcome) -> str:
-        arms = {arm.id: arm for arm in self._points[outcome.decision.point].arms}
-        arm = arms.get(outcome.decision.arm)
-        return arm_features(arm) if arm is not None else f"m={name(outcome.decision.arm)}"
+        return self._arm_called(outcome.decision.point, outcome.decision.arm)
 
-    def _taught(self, point: str, lessons: Sequence[Lesson]) -> bool:
-        choose = self._points[point]
-        model = self.models.get(point) or new_model(choose.explore.policy, settings_for(choose))
-        self._scored.pop(point, None)
+    def _arm_called(self, point: str, id_: str) -> str:
+        arm = next((arm for arm in self._points[point].arms if arm.id == id_), None)
+        return arm_features(arm) if arm is not None else f"m={name(id_)}"
+
+    def _taught(
+        self, conn: sa.Connection, lessons: Lessons, and_when: tuple[dict[str, dict[str, list[float]]], datetime]
+    ) -> tuple[str, ...]:
+        """Write the lessons down, teach them to every pupil of their points, publish what they became."""
+        delays, now = and_when
+        before = log.highest(conn, lessons)
+        passes = [
+            Pass(point, before.get(point, 0) + 1, now, tuple(told for told, _ in some), delays.get(point, {}))
+            for point, some in lessons.items()
+        ]
+        log.append(conn, passes)
+        pupils = [self.pupils[one.point, kind] for one in passes for kind in self.kinds(one.point)]
+        self._time(conn, pupils, now)
+        for one in passes:
+            some = [lesson for _, lesson in lessons[one.point]]
+            for kind in self.kinds(one.point):
+                self._teach(conn, self.pupils[one.point, kind], one.number, some)
+        return self._published(conn, pupils, now)
+
+    def _teach(self, conn: sa.Connection, pupil: Pupil, number: int, lessons: Sequence[Lesson]) -> None:
+        """Teach one pass, after those that the pupil missed; one that cannot be read begins again from the log."""
         try:
-            teach(model, lessons)
+            _ = pupil.model
         except LearnerError as error:
-            LOG.warning("%s was not taught: %s", point, error)
-            return False
-        self.models[point] = model
-        return True
+            LOG.warning("%s %s begins again from its lessons: %s", pupil.point, pupil.kind, error)
+            pupil.renew()
+        pupil.catch_up(conn, number - 1)
+        pupil.teach(lessons, number)
 
-    def _publish(self, conn: sa.Connection, point: str, now: datetime) -> str:
-        model = self.models[point]
-        number = self.numbers.get(point, 0) + 1
-        settings: dict[str, Any] = dict(model.settings)
-        raw = model.dumps()
-        row = PolicyRow(point, number, model.kind, raw, model.weight_hash(), settings, model.learned, now)
-        learning.publish(conn, row)
-        self._serve(point, model, number)
-        return f"{point} {model.kind}@{number}"
+    def _time(self, conn: sa.Connection, pupils: Iterable[Pupil], now: datetime) -> None:
+        """Measure once a day how long outcomes take."""
+        stale = [pupil for pupil in pupils if now.timestamp() - pupil.curves_at >= DELAYS_KEPT.total_seconds()]
+        if not stale:
+            return
+        found = log.delays(conn, {pupil.point for pupil in stale}, now - DELAYS_OF)
+        for pupil in stale:
+            pupil.curves = fitted(found.get(pupil.point, {}), pupil.choose.reward.within.total_seconds())
+            pupil.curves_at = now.timestamp()
+
+    def _published(self, conn: sa.Connection, pupils: Sequence[Pupil], now: datetime) -> tuple[str, ...]:
+        self._ponder(conn, pupils, now)
+        last = policies.last_number(conn, {pupil.point for pupil in pupils})
+        said: list[str] = []
+        rows: list[PolicyRow] = []
+        for pupil in pupils:
+            role: Role = "serves" if pupil.kind == self.incumbent(pupil.point) else "shadow"
+            last[pupil.point] = last.get(pupil.point, 0) + 1
+            rows.append(pupil.published(last[pupil.point], now, role))
+            if role == "serves":
+                said.append(f"{pupil.point} {pupil.version}")
+        policies.publish(conn, rows)
+        for point in sorted({pupil.point for pupil in pupils}):
+            self._serve(conn, point)
+        return tuple(said)
+
+    def _ponder(self, conn: sa.Connection, pupils: Sequence[Pupil], now: datetime) -> None:
+        """Make the copies that decide: patient models are shown the decisions whose windows are open."""
+        patient = [pupil for pupil in pupils if pupil.model.patient]
+        found: dict[str, list[Open]] = defaultdict(list)
+        for row in log.open_now(conn, {pupil.point for pupil in patient}, MOST_OPEN) if patient else ():
+            point = f"{row.journey}.{row.state}"
+            found[point].append(self._open(point, row, now))
+        for pupil in pupils:
+            pupil.ponder(found[pupil.point] if pupil.model.patient else ())
+
+    def _open(self, point: str, row: sa.Row[Any], now: datetime) -> Open:
+        reward, cost = float(row.reward or 0.0), float(row.cost)
+        age = max(0.0, (now - row.starts_at).total_seconds())
+        arm = self._arm_called(point, row.arm)
+        return Open(row.features, arm, channel_of(row.arm), reward, abs(reward + cost) < 1e-9, age, row.propensity)
 
 
-def _coming(journey: Journey, contact_id: str, event: tuple[str, datetime, Mapping[str, Any]]) -> Enrollment:
-    """Return the run that an event at the door would start, as far as features look at it."""
-    id_, at, data = event
-    return Enrollment(
-        name(contact_id, journey.name, id_), contact_id, journey.name, journey.version, journey.start, at, at, None,
-        id_, entry=data,
-    )  # fmt: skip
+def channel_of(arm: str) -> str:
+    """Return the channel of an arm by its id, "" for one that names none."""
+    return arm.partition("/")[0] if "/" in arm else ""
+
+
+def _delay(outcome: Outcome, earned: Reward) -> float:
+    """Return the seconds until the first event that counted."""
+    counted = set(earned.events)
+    first = min(event.at for event in outcome.events if event.id in counted)
+    return (first - outcome.starts_at).total_seconds()

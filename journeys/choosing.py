@@ -243,7 +243,16 @@ def _explore(table: _Table, arms: list[Arm]) -> Explore:
         shares,
         fields.share("new_arm_share", usual["new_arm_share"]),
         read_repeat(page, fields.node_of("repeat"), usual["repeat"]),
+        _challenger(policy, usual.get("challenger")),
     )
+
+
+def _challenger(policy: str, said: str | None) -> Literal["vw", "thompson", "beta"] | None:
+    """Return who learns in the shadow of this policy: where nobody says, the other one of the two that know people."""
+    rivals: dict[str, Literal["vw", "thompson", "beta"]] = {"vw": "thompson", "thompson": "vw"}
+    if said is None:
+        return rivals.get(policy)
+    return cast(Literal["vw", "thompson", "beta"], said) if said not in ("none", policy) else None
 
 
 def _shares(table: _Table, fields: Fields, arms: list[Arm]) -> dict[str, float] | None:

@@ -31,8 +31,10 @@ KEYS = (
     "decisions", "tracking", "late", "webhooks", "retention", "web",
 )  # fmt: skip
 POLICIES = ("vw", "thompson", "beta", "random", "fixed")
+CHALLENGERS = ("vw", "thompson", "beta", "none")
 DECISION_KEYS = (
-    "policy", "warmup", "min_share", "random", "reward", "context", "dayparts", "behaviour", "new_arm_share", "repeat",
+    "policy", "challenger", "warmup", "min_share", "random", "reward", "context", "dayparts", "behaviour",
+    "new_arm_share", "repeat",
 )  # fmt: skip
 _VAR = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 _MONTHS = re.compile(r"(\d+)mo")
@@ -147,6 +149,7 @@ def _decisions(top: Fields, data: Data) -> dict[str, Any]:
     context = [read_expression(top.page, node, names) for node in fields.items("context")]
     return {
         "policy": fields.choice("policy", POLICIES, "vw"),
+        "challenger": fields.choice("challenger", CHALLENGERS, "") or None,
         "warmup": fields.whole("warmup", 300),
         "min_share": fields.share("min_share", 0.005),
         "random": fields.share("random", 0.02),

@@ -286,14 +286,14 @@ def _estimates(conn: sa.Connection, case: Case) -> dict[str, float]:
     from engine.errors import LearnerError
     from engine.learner.features import arms_of
     from engine.learner.models import load_model, settings_for
-    from engine.store.copying import policy_of
+    from engine.store.policies import policy_of
 
     number = row.decision.policy.rpartition("@")[2]
     kept = policy_of(conn, row.decision.point, int(number)) if number.isdigit() else None
     if kept is None:
         return {}
     try:
-        model = load_model(kept.kind, kept.model, settings_for(choose))
+        model = load_model(kept.kind, kept.serving or kept.model, settings_for(choose))
         return dict(model.estimates([row.decision.features], arms_of(choose))[0])
     except LearnerError:
         return {}

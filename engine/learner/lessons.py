@@ -75,6 +75,19 @@ def teach(model: Model, lessons: Sequence[Lesson]) -> int:
     return len(due)
 
 
+def relearn(model: Model, lessons: Sequence[tuple[Lesson, float]]) -> None:
+    """Teach a new model decisions with all that is known of them, each once and with its weight, in this order."""
+    for lesson, _ in lessons:
+        model.scaling.note(lesson.reward)
+    scaling = model.scaling
+    model.learn(
+        [
+            Example(one.features, one.arm, scaling.label(one.reward), one.propensity, None, weight)
+            for one, weight in lessons
+        ]
+    )
+
+
 def serving(model: Model, open_decisions: Sequence[Open], curves: Curves) -> Model:
     """Return the model that decides: for a patient one a copy that knows the open decisions, too."""
     if not model.patient or not open_decisions:

@@ -8,8 +8,18 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from engine.store.learning import PolicyRow
-from engine.store.tables import addresses, consents, contacts, deliveries, enrollments, events, policies
+from engine.store.policies import newest_numbers
+from engine.store.tables import (
+    addresses,
+    consents,
+    contacts,
+    deliveries,
+    enrollments,
+    events,
+    points,
+    policies,
+    stops,
+)
 
 ENDED = ("sent", "failed", "suppressed", "expired", "unknown")
 
@@ -25,17 +35,14 @@ def copy_contact(source: sa.Connection, target: sa.Connection, contact_id: str, 
 
 
 def copy_policies(source: sa.Connection, target: sa.Connection) -> None:
-    """Copy what was learned: the newest policy of each decision point."""
-    p = policies.c
-    newest = sa.select(p.point, sa.func.max(p.number).label("number")).group_by(p.point).subquery()
-    _copy(source, target, policies, sa.tuple_(p.point, p.number).in_(sa.select(newest.c.point, newest.c.number)))
-
-
-def policy_of(conn: sa.Connection, point: str, number: int) -> PolicyRow | None:
-    """Return one version of the policy of a decision point."""
-    same = (policies.c.point == point) & (policies.c.number == number)
-    row = conn.execute(sa.select(policies).where(same)).one_or_none()
-    return None if row is None else PolicyRow(*row)
+    """Copy what was learned and settled: the newest policies of each decision point, what is pinned, what is out."""
+    p, o = policies.c, points.c
+    newest = newest_numbers()
+    pinned = sa.select(o.point, o.pinned).where(o.pinned.is_not(None))
+    kept = sa.union(sa.select(newest.c.point, newest.c.number), pinned).subquery()
+    _copy(source, target, policies, sa.tuple_(p.point, p.number).in_(sa.select(kept)))
+    _copy(source, target, points)
+    _copy(source, target, stops)
 
 
 def attributes_of(conn: sa.Connection, contact_id: str) -> Mapping[str, Any]:

@@ -1,17 +1,15 @@
-"""The learner's rows: decisions whose reward may have changed, what it was told, and the policies it published.
+"""The learner's rows: decisions whose reward may have changed, what it was told, and how many there are.
 
 Rules
 - Claim, rewards and commit are one transaction, as in a tick: an event that comes in between touches its decisions
   again afterwards, so none is missed.
 - Every outcome that was claimed comes back as a Reward, those of void decisions too; a void one keeps no value.
-- Policies are only added, never changed; the newest number of a point serves.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -21,29 +19,14 @@ import sqlalchemy as sa
 from engine.core.model import Event, Outcome, Reward
 from engine.store.rows import decision, run_of
 from engine.store.sets import one_of
-from engine.store.tables import contacts, decisions, enrollments, events, policies
+from engine.store.tables import contacts, decisions, enrollments, events
 
 COUNTED_GROUPS = ("learner", "random")
-
-KEPT = 50
-"""Versions of a point's model whose bytes are kept."""
+TEACHING = ("learner", "baseline", "random")
+"""Groups whose outcomes teach: the held-out are the measure, not the material."""
 
 c = decisions.c
 e = events.c
-
-
-@dataclass(frozen=True, slots=True)
-class PolicyRow:
-    """A published policy. `learned` counts the decisions in it; `digest` proves that the model is ours."""
-
-    point: str
-    number: int
-    kind: str
-    model: bytes
-    digest: str
-    settings: Mapping[str, Any]
-    learned: int
-    made_at: datetime
 
 
 def claim(conn: sa.Connection, now: datetime, limit: int, names: Sequence[str]) -> list[Outcome]:
@@ -112,6 +95,43 @@ def _outcome(row: sa.Row[Any], happened: tuple[Event, ...], entry: Mapping[str, 
     )  # fmt: skip
 
 
+def late(conn: sa.Connection, now: datetime, since: datetime, names: Sequence[str]) -> list[Outcome]:
+    """Return the decisions closed since then of which something was heard after their close that belongs into it."""
+    missed = (e.at > c.starts_at, e.at <= c.closes_at, e.received_at > c.closes_at, e.name.in_(names))
+    query = (
+        sa.select(c.key)
+        .join_from(decisions, events, e.contact_id == c.contact_id)
+        .where(c.status == "closed", c.closes_at > since, *missed)
+        .distinct()
+    )
+    keys = list(conn.scalars(query))
+    if not keys:
+        return []
+    happened, entries = _events(conn, keys, now, names), _entries(conn, keys)
+    return [
+        _outcome(row, tuple(happened[row.key]), entries.get(run_of(row.key)) or {}) for row in conn.execute(_rows(keys))
+    ]
+
+
+def after_the_close(conn: sa.Connection, since: datetime, names: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """Return by point, of the decisions closed since then: how many earned, and how many messages were answered only
+    after their window had closed (what people do to a message names it; a purchase does not).
+    """
+    key = e.data["key"].as_string()
+    mine = (c.status == "closed", c.closes_at > since, c.group.in_(TEACHING))
+    earned = sa.select(c.journey, c.state, sa.func.count().label("n")).where(*mine, c.reward > -c.cost)
+    answered = (
+        sa.select(c.journey, c.state, sa.func.count(sa.distinct(c.key)).label("n"))
+        .join_from(decisions, events, sa.and_(e.contact_id == c.contact_id, e.name.in_(names), e.at > c.closes_at))
+        .where(*mine, key == c.key)
+    )
+    found: dict[str, list[int]] = {}
+    for place, query in enumerate((earned, answered)):
+        for journey, state, n in conn.execute(query.group_by(c.journey, c.state)):
+            found.setdefault(f"{journey}.{state}", [0, 0])[place] = n
+    return {point: (counts[0], counts[1]) for point, counts in found.items()}
+
+
 def commit(conn: sa.Connection, rewards: Sequence[Reward], taught: Mapping[str, float]) -> None:
     """Write what each decision has earned and what the learner was told; none of them is touched any more."""
     if not rewards:
@@ -127,32 +147,6 @@ def commit(conn: sa.Connection, rewards: Sequence[Reward], taught: Mapping[str, 
     }
     rows = [{"row": r.key, "value": r.value, "closed": int(r.closed), "told": taught.get(r.key)} for r in rewards]
     conn.execute(sa.update(decisions).where(c.key == sa.bindparam("row")).values(values), rows)
-
-
-def publish(conn: sa.Connection, policy: PolicyRow) -> None:
-    """Add a policy; its number must be new. Older ones than the last KEPT keep their row, not their bytes.
-
-    What a decision was drawn from stands in the decision; the bytes are only needed to go back to a version.
-    """
-    values = {name: getattr(policy, name) for name in PolicyRow.__slots__}
-    conn.execute(policies.insert().values(values | {"settings": dict(policy.settings)}))
-    p = policies.c
-    old = (p.point == policy.point, p.number <= policy.number - KEPT, p.model != b"")
-    conn.execute(sa.update(policies).where(*old).values(model=b""))
-
-
-def numbers(conn: sa.Connection) -> dict[str, int]:
-    """Return the newest number of each point, without the models: cheap enough for every tick."""
-    newest_of = sa.select(policies.c.point, sa.func.max(policies.c.number).label("number")).group_by(policies.c.point)
-    return {row.point: row.number for row in conn.execute(newest_of)}
-
-
-def newest(conn: sa.Connection) -> dict[str, PolicyRow]:
-    """Return the policy that serves at each point."""
-    p = policies.c
-    last = sa.select(p.point, sa.func.max(p.number).label("number")).group_by(p.point).subquery()
-    query = sa.select(policies).join(last, sa.and_(p.point == last.c.point, p.number == last.c.number))
-    return {row.point: PolicyRow(*row) for row in conn.execute(query)}
 
 
 def counts(conn: sa.Connection, limits: Mapping[str, int]) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,9 +34,9 @@ def empty(url: str) -> Iterator[sa.Engine]:
 
 
 def schema(conn: sa.Connection) -> set[str]:
-    """Return what SQLite says that it keeps, without the layout of the text."""
+    """Return what SQLite says that it keeps, without the layout of the text, and the quotes of a renamed table."""
     texts = conn.exec_driver_sql("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name != 'alembic_version'")
-    return {" ".join(text.split()) for text in texts.scalars()}
+    return {re.sub(r'^CREATE TABLE "(\w+)"', r"CREATE TABLE \1", " ".join(text.split())) for text in texts.scalars()}
 
 
 def a_row(table: sa.Table) -> dict[str, object]:

@@ -24,8 +24,7 @@ from outbox import row as row_of
 from channels.channel import Receipt
 from engine.core.model import Reward
 from engine.store import delivering, learning
-from engine.store.learning import PolicyRow
-from engine.store.tables import contacts, decisions, enrollments, events, policies
+from engine.store.tables import contacts, decisions, enrollments, events
 
 OPEN = {"status": "open", "touched": True}
 NAMES = ("bought", "clicked")
@@ -160,31 +159,6 @@ def statements(fresh, people: int) -> list[int]:
 
 def test_a_learning_pass_over_two_thousand_decisions_costs_as_many_statements_as_over_one(fresh):
     assert statements(fresh, 1) == statements(fresh, 2000) == [5]
-
-
-def policy(number: int, point: str = "welcome.hello") -> PolicyRow:
-    return PolicyRow(point, number, "vw", b"\x00model", "abc", {"l": 0.1}, 100 * number, NOON)
-
-
-def test_the_newest_policy_of_each_point_serves(conn):
-    for made in (policy(1), policy(2), policy(7, "cart.recover")):
-        learning.publish(conn, made)
-    assert learning.newest(conn) == {"welcome.hello": policy(2), "cart.recover": policy(7, "cart.recover")}
-    assert learning.numbers(conn) == {"welcome.hello": 2, "cart.recover": 7}
-
-
-def test_old_versions_keep_their_row_and_not_their_bytes(conn):
-    for number in range(1, learning.KEPT + 3):
-        learning.publish(conn, policy(number))
-    rows = dict(tuple(row) for row in conn.execute(sa.select(policies.c.number, policies.c.model)))
-    assert [number for number, model in rows.items() if not model] == [1, 2]
-    assert len(rows) == learning.KEPT + 2
-
-
-def test_a_number_is_published_once(conn):
-    learning.publish(conn, policy(1))
-    with pytest.raises(sa.exc.IntegrityError):
-        learning.publish(conn, policy(1))
 
 
 def test_the_warm_up_counts_only_decisions_that_teach_and_no_further_than_asked(conn):
