@@ -8,6 +8,7 @@ tokens' hashes by the learner's own mixing, (hash * PRIME) ^ hash, repeated here
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -20,35 +21,48 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 
-class Table:
-    """The weights as they are now; `crosses` says whether pairs of context tokens take part."""
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """Tokens of contexts that have equally many: [contexts, tokens] where they hash to, and their values."""
 
-    def __init__(self, weights: npt.NDArray[np.float32], *, crosses: bool) -> None:
+    places: Ints
+    values: Floats
+
+    def part(self, start: int) -> Sight:
+        return Sight(self.places[start : start + PART], self.values[start : start + PART])
+
+
+class Table:
+    """The weights as they are now."""
+
+    def __init__(self, weights: npt.NDArray[np.float32]) -> None:
         self._weights = weights
         self._mask = len(weights) - 1
         self._prime = PRIME & self._mask  # only the low bits count; so products stay far from 2**63
-        self._crosses = crosses
 
-    def costs(self, contexts: Ints, values: Floats, arms: Sequence[Ints]) -> Floats:
-        """Return [contexts, arms] for contexts with the same number of tokens; `values` are those of the tokens."""
-        if len(contexts) > PART:
-            parts = range(0, len(contexts), PART)
-            return np.concatenate([self.costs(contexts[p : p + PART], values[p : p + PART], arms) for p in parts])
-        shared = (self._at(contexts) * values).sum(axis=1) + self._at(np.array([CONSTANT & self._mask]))[0]
+    def costs(self, plain: Sight, crossed: Sight, arms: Sequence[Ints]) -> Floats:
+        """Return [contexts, arms] for all tokens, and once more those that are crossed in pairs."""
+        count = len(plain.places)
+        if count > PART:
+            return np.concatenate([self.costs(plain.part(p), crossed.part(p), arms) for p in range(0, count, PART)])
+        shared = self._at(np.array([CONSTANT & self._mask]))[0] + sum(
+            (self._at(sight.places) * sight.values).sum(axis=1) for sight in (plain, crossed)
+        )
         tokens = sorted({int(token) for arm in arms for token in arm})
-        by_token = dict(zip(tokens, self._tokens(contexts, values, np.array(tokens, dtype=np.int64)), strict=True))
-        columns = [shared + sum((by_token[int(token)] for token in arm), np.zeros(len(contexts))) for arm in arms]
+        each = self._tokens(plain, crossed, np.array(tokens, dtype=np.int64))
+        by_token = dict(zip(tokens, each, strict=True))
+        columns = [shared + sum((by_token[int(token)] for token in arm), np.zeros(count)) for arm in arms]
         return np.stack(columns, axis=1)
 
-    def _tokens(self, contexts: Ints, values: Floats, tokens: Ints) -> Floats:
+    def _tokens(self, plain: Sight, crossed: Sight, tokens: Ints) -> Floats:
         """Return [tokens, contexts]: what each arm token adds in each context."""
         each = tokens[:, None, None]
-        total: Floats = self._at(tokens)[:, None] + (self._at(self._mix(contexts) ^ each) * values).sum(axis=2)
-        if self._crosses:
-            begun = self._mix((each * self._prime & self._mask) ^ contexts)
-            for first in range(contexts.shape[1]):
-                found = self._at(begun[:, :, first : first + 1] ^ contexts[:, first:]) * values[:, first:]
-                total = total + found.sum(axis=2) * values[:, first]
+        alone = self._at(self._mix(plain.places) ^ each) * plain.values
+        total: Floats = self._at(tokens)[:, None] + alone.sum(axis=2)
+        begun = self._mix((each * self._prime & self._mask) ^ crossed.places)
+        for first in range(crossed.places.shape[1]):
+            found = self._at(begun[:, :, first : first + 1] ^ crossed.places[:, first:]) * crossed.values[:, first:]
+            total = total + found.sum(axis=2) * crossed.values[:, first]
         return total
 
     def _mix(self, hashes: Ints) -> Ints:

@@ -28,14 +28,15 @@ from engine.core.policy import SquareCb, square_cb
 from engine.errors import LearnerError
 from engine.learner.envelope import Envelope, opened
 from engine.learner.features import safe_tokens
-from engine.learner.models import Example, checked, finite
+from engine.learner.models import Example, checked
 from engine.learner.scaling import scaling_of
 from engine.learner.schema import FIXED, Schema, schema_of
-from engine.learner.table import Table
+from engine.learner.table import Floats, Sight, Table
 
-DEFAULTS: Mapping[str, Any] = {"gamma_scale": 30.0, "rate": 0.01, "bits": 20, "crosses": True}
-CONTEXT, ARM = "U", "A"
+DEFAULTS: Mapping[str, Any] = {"gamma_scale": 30.0, "rate": 0.01, "bits": 20, "crosses": 10}
+CONTEXT, CROSSED, ARM = "U", "S", "A"
 KNOWN_TOKENS = 100_000
+BORROWED = 10  # decisions without a reward that the base begins with
 
 
 class VwModel:
@@ -54,38 +55,56 @@ class VwModel:
         self._library = _workspace(settings, body)
         self._parser = vw.TextFormatParser(self._library)
         self._places: dict[tuple[str, str], int] = {}
+        self._earned, self._decided = (state or {}).get("base", (0.0, 0))
         self._hashed = -1, ""  # how much was learned, and the hash of the weights then
 
     def learn(self, examples: Sequence[Example]) -> None:
         for example in checked(examples):
-            self._library.learn_one(
-                [
-                    self._parser.parse_line(f"shared |{CONTEXT} {self._written(example.features)}"),
-                    self._parser.parse_line(f"0:{-example.reward:.9f}:1 |{ARM} {' '.join(safe_tokens(example.arm))}"),
-                ]
-            )
+            shared = self._parser.parse_line(f"shared {self._written(example.features)}")
+            label = f"0:{self.base - example.reward:.9f}:1"
+            arm = self._parser.parse_line(f"{label} |{ARM} {' '.join(safe_tokens(example.arm))}")
+            self._library.learn_one([shared, arm])
             self.learned += 1
+            self._note(example)
+
+    @property
+    def base(self) -> float:
+        """Return what a decision earns on average: the library learns what people and arms differ by."""
+        return self._earned / (self._decided + BORROWED)
+
+    def _note(self, example: Example) -> None:
+        self._earned += example.reward - (example.before or 0.0)
+        self._decided += example.before is None
 
     def provisional(self, examples: Sequence[Example]) -> VwModel:
         """Return itself: it is told every silence at once."""
         return self
 
+    def numbers(self, features: Sequence[str], arms: Sequence[str]) -> Floats:
+        """Return the estimated reward [lines, arms]."""
+        found = np.zeros((len(features), len(arms)))
+        table = Table(self._weights()[:, 0])
+        taken = [np.array([self._place(ARM, token) for token in safe_tokens(arm)], np.int64) for arm in arms]
+        for lines in self._by_length(features) if arms else ():
+            read = [self.schema.read(features[at]) for at in lines]
+            values = np.array([[_single(value) for _, value in one] for one in read], np.float64).reshape(
+                len(lines), -1
+            )
+            rooms = [(CONTEXT, None), (CROSSED, int(self.settings["crosses"]))]
+            places = [
+                np.array([[self._place(room, token) for token, _ in one[:most]] for one in read], np.int64)
+                for room, most in rooms
+            ]
+            plain, crossed = (Sight(some.reshape(len(lines), -1), values[:, : some.shape[1]]) for some in places)
+            found[lines] = self.base - np.clip(table.costs(plain, crossed, taken), -2.0, 2.0)
+        if not np.isfinite(found).all():
+            raise LearnerError("the model gives scores that are no numbers: start a new one from the log of decisions")
+        return found
+
     def scores(self, features: Sequence[str], arms: Mapping[str, str]) -> list[dict[str, float]]:
         """Return the estimated reward of every arm in every context."""
-        rows: list[dict[str, float]] = [{} for _ in features]
-        if not arms:
-            return rows
-        table = Table(self._weights()[:, 0], crosses=bool(self.settings["crosses"]))
-        taken = [np.array([self._place(ARM, token) for token in safe_tokens(arm)], np.int64) for arm in arms.values()]
-        for lines in self._by_length(features):
-            read = [self.schema.read(features[at]) for at in lines]
-            places = np.array([[self._place(CONTEXT, token) for token, _ in one] for one in read], np.int64)
-            values = np.array([[_single(value) for _, value in one] for one in read], np.float64)
-            shape = len(lines), -1
-            rewards = np.clip(-table.costs(places.reshape(shape), values.reshape(shape), taken), -1.0, 1.0)
-            for at, row in zip(lines, rewards.tolist(), strict=True):
-                rows[at] = dict(zip(arms, row, strict=True))
-        return finite(rows)
+        rows = self.numbers(features, list(arms.values())).tolist()
+        return [dict(zip(arms, row, strict=True)) for row in rows]
 
     def estimates(self, features: Sequence[str], arms: Mapping[str, str]) -> list[dict[str, float]]:
         return self.scores(features, arms)
@@ -127,12 +146,8 @@ class VwModel:
         return np.flatnonzero(pairs.view(np.uint16) != 0)
 
     def dumps(self) -> bytes:
-        state = {
-            "learned": self.learned,
-            "seen": self.scaling.state(),
-            "schema": self.schema.state(),
-            "weights": self.weight_hash(),
-        }
+        state: dict[str, Any] = {"learned": self.learned, "seen": self.scaling.state(), "schema": self.schema.state()}
+        state |= {"weights": self.weight_hash(), "base": [self._earned, self._decided]}
         return Envelope(self.kind, self.settings, state, self._library.serialize()).dumps()
 
     def _weights(self) -> npt.NDArray[np.float32]:
@@ -148,10 +163,9 @@ class VwModel:
         return list(groups.values())
 
     def _written(self, line: str) -> str:
-        """Return the context as the library reads it."""
-        return " ".join(
-            token if value == 1.0 else f"{token}:{_single(value):.9g}" for token, value in self.schema.read(line)
-        )
+        """Return the context as the library reads it: all tokens, and once more those that are crossed."""
+        tokens = [_token(token, value) for token, value in self.schema.read(line)]
+        return f"|{CONTEXT} {' '.join(tokens)} |{CROSSED} {' '.join(tokens[: int(self.settings['crosses'])])}"
 
     def _place(self, room: str, token: str) -> int:
         """Return the library's own hash of a token, asked once."""
@@ -162,6 +176,10 @@ class VwModel:
             known = int(self._parser.parse_line(f"|{room} {token}")[room].indices[0])
             self._places[room, token] = known
         return known
+
+
+def _token(token: str, value: float) -> str:
+    return token if value == 1.0 else f"{token}:{_single(value):.9g}"
 
 
 def _single(value: float) -> float:
@@ -185,11 +203,11 @@ def loads(raw: bytes, settings: Mapping[str, Any]) -> VwModel:
 
 
 def _options(settings: Mapping[str, Any]) -> tuple[str, ...]:
-    crosses = ("--cubic", f"{CONTEXT}{CONTEXT}{ARM}") if settings["crosses"] else ()
+    crosses = ("--cubic", f"{CROSSED}{CROSSED}{ARM}") if settings["crosses"] else ()
     return (
         "--cb_explore_adf", "--squarecb", "--gamma_scale", f"{settings['gamma_scale']:g}",
         "-l", f"{settings['rate']:g}", "-q", f"{CONTEXT}{ARM}", *crosses,
-        "-b", f"{settings['bits']:d}", "--min_prediction", "-1", "--max_prediction", "1", "--quiet",
+        "-b", f"{settings['bits']:d}", "--min_prediction", "-2", "--max_prediction", "2", "--quiet",
     )  # fmt: skip
 
 

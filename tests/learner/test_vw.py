@@ -23,7 +23,9 @@ def their_pmf(model, context, arms=ARMS):
     """Return the chances the library itself gives, in the order of the arms."""
     ours = library.Workspace(["--quiet"], model_data=opened(model.dumps(), "vw", model.settings).body)
     parser = library.TextFormatParser(ours)
-    lines = [f"shared |U {' '.join(safe_tokens(context))}", *(f"|A {arm}" for arm in arms.values())]
+    tokens = [token if value == 1.0 else f"{token}:{value:.9g}" for token, value in model.schema.read(context)]
+    crossed = tokens[: model.settings["crosses"]]
+    lines = [f"shared |U {' '.join(tokens)} |S {' '.join(crossed)}", *(f"|A {arm}" for arm in arms.values())]
     found = dict(ours.predict_one([parser.parse_line(line) for line in lines]))
     return [found[at] for at in range(len(arms))]
 
@@ -38,7 +40,9 @@ def taught(settings, count, tokens=6, seed=0):
     return model, contexts
 
 
-@pytest.mark.parametrize("settings", [{}, {"crosses": False}, {"rate": 0.5}, {"gamma_scale": 3.0}, {"bits": 10}])
+@pytest.mark.parametrize(
+    "settings", [{}, {"crosses": 0}, {"crosses": 3}, {"rate": 0.5}, {"gamma_scale": 3.0}, {"bits": 10}]
+)
 @pytest.mark.parametrize("count", [0, 1, 400])
 def test_our_chances_are_the_librarys_own(settings, count):
     model, contexts = taught(settings, count)
