@@ -26,7 +26,7 @@ def one_arm_only(journey: Journey, _: Project) -> Iterator[Problem]:
 def same_message_twice(journey: Journey, _: Project) -> Iterator[Problem]:
     """B505: two arms that send the same words; nobody could tell them apart."""
     for state, choose in choices(journey):
-        sent = [(arm.message, repr(sorted(arm.vars.items()))) for arm in choose.arms if arm.id != NOTHING]
+        sent = [(arm.message, arm.daypart, repr(sorted(arm.vars.items()))) for arm in choose.arms if arm.id != NOTHING]
         for twice in dict.fromkeys(words for words in sent if sent.count(words) > 1):
             way_out = "delete one (two conditions can be joined with `or`), or give them different `vars`"
             yield error("B505", _arms(state), f"two arms send the same message {twice[0]}", way_out)
@@ -78,6 +78,15 @@ def _too_short(state: State, choose: Choose, night: timedelta, capped: timedelta
     return replace(found, notes=(note,), notes_first=True)
 
 
+def two_times(journey: Journey, _: Project) -> Iterator[Problem]:
+    """S104: the state says when, and so do its arms."""
+    for state, choose in choices(journey):
+        says_when = state.window is not None and (state.window.opens is not None or state.window.best)
+        if says_when and any(arm.window is not None for arm in choose.arms):
+            says = "`at` does not go with `times`: both say at what time of the day"
+            yield error("S104", clause(state, "at"), says, "delete one of them; `days` goes with both")
+
+
 def no_silence(journey: Journey, _: Project) -> Iterator[Problem]:
     """W903: a decision that can never decide to say nothing."""
     for state, choose in choices(journey):
@@ -96,14 +105,10 @@ def not_yet(journey: Journey, _: Project) -> Iterator[Problem]:
 
 
 def _later(state: State) -> Iterator[tuple[str, str]]:
-    if state.window is not None and state.window.best:
-        yield "at", "the message leaves as soon as the other clauses allow"
     if not isinstance(state.action, Choose):
         return
     if state.action.explore.half_life is not None:
         yield "choose.explore.half_life", "old and new decisions count the same"
-    if state.action.keep == "contact":
-        yield "choose.keep", "every visit draws afresh"
     if "choose.stop_arm_if" in state.places:
         yield "choose.stop_arm_if", "no arm is taken out by itself"
 

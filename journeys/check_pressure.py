@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import time, timedelta
 
-from journeys.finding import channels, clause, error
+from journeys.finding import channels, choices, clause, error
 from journeys.journey import Journey, QuietHours, Send, State, Window
 from journeys.problem import Problem
 from journeys.project import Project
@@ -24,6 +24,19 @@ def time_inside_quiet_hours(journey: Journey, _: Project) -> Iterator[Problem]:
         rules = quiet_rules(journey, state)
         if rules and len(rules) == len(channels(state)) and all(wanted <= _quiet_minutes(rule) for rule in rules):
             yield _never_on_time(state, state.window, rules[0])
+
+
+def daypart_inside_quiet_hours(journey: Journey, _: Project) -> Iterator[Problem]:
+    """P601: a part of the day that lies in the quiet hours of its channel."""
+    for state, choose in choices(journey):
+        said = set()
+        for arm in choose.arms:
+            rule = None if journey.transactional else journey.limits.quiet_for(arm.channel)
+            if arm.window is None or rule is None or arm.daypart in said:
+                continue
+            if _minutes(arm.window) <= _quiet_minutes(rule):
+                said.add(arm.daypart)
+                yield _never_then(state, arm.window, rule)
 
 
 def cap_of_zero(journey: Journey, _: Project) -> Iterator[Problem]:
@@ -60,6 +73,17 @@ def _never_on_time(state: State, window: Window, rule: QuietHours) -> Problem:
     )
     fate = f"messages would wait until {rule.end:%H:%M}" if rule.then == "wait" else "messages would be skipped"
     return replace(found, notes=(f"quiet hours come from {rule.place}; {fate}",), notes_first=True)
+
+
+def _never_then(state: State, window: Window, rule: QuietHours) -> Problem:
+    found = error(
+        "P601",
+        clause(state, "choose.times", "choose.arms", "choose"),
+        f"{window.opens:%H:%M}-{window.closes:%H:%M} is inside the quiet hours "
+        f"({rule.start:%H:%M}-{rule.end:%H:%M}): this arm could never leave",
+        f"choose hours between {rule.end:%H:%M} and {rule.start:%H:%M}, or drop this time",
+    )
+    return replace(found, notes=(f"quiet hours come from {rule.place}",), notes_first=True)
 
 
 def _minute(at: time) -> int:

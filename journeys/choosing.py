@@ -75,7 +75,8 @@ def _arms(table: _Table) -> list[Arm]:
         for key in ("messages", "channels", "nothing"):
             if key in fields:
                 page.add("S104", fields.keys[key], f"`{key}` does not go with `arms`: write one or the other")
-        return _distinct(table, [arm for item in fields.items("arms") for arm in _arm(table, item)])
+        usual = read_times(page, fields, table.desk.project)
+        return _distinct(table, [arm for item in fields.items("arms") for arm in _arm(table, item, usual)])
     if not fields.needs("messages", "channels"):
         return []
     times = read_times(page, fields, table.desk.project)
@@ -110,10 +111,9 @@ def _row(table: _Table, message: Node) -> list[Arm]:
     return [Arm(name, name, name.partition("/")[0]) for name in found]
 
 
-def _arm(table: _Table, node: Node) -> list[Arm]:
+def _arm(table: _Table, node: Node, usual: Sequence[Daypart]) -> list[Arm]:
     """Return one arm for each of its times; a message without times is one arm, which leaves at once."""
     spot, project = table.spot, table.desk.project
-    usual = read_times(spot.page, table.fields, project)
     if node.kind == "text":
         if node.raw == NOTHING:
             return [SILENCE]

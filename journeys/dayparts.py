@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import time
 
-from journeys.fields import EVERY_DAY, Fields, read_time, shaped
+from journeys.fields import EVERY_DAY, Fields, read_name, read_time, shaped
 from journeys.journey import Window
 from journeys.node import Node
 from journeys.page import Page
@@ -32,6 +32,8 @@ def read_dayparts(page: Page, fields: Fields) -> dict[str, Window]:
     """Return the project's dayparts by name: the usual ones, and those that it defines."""
     found = dict(USUAL)
     for key, node in fields.pairs("dayparts"):
+        if not read_name(page, key, "a daypart"):
+            continue
         window = read_hours(page, node, "a daypart")
         if key.raw == NOW:
             page.add("S112", key, "`now` is no daypart: it means at once", helps=("give it another name",))
