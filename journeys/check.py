@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from journeys import check_choices, check_flow, check_learning, check_pressure
+from journeys import check_caps, check_choices, check_flow, check_learning, check_people, check_pressure
 from journeys.facts import NO_FACTS, Facts
 from journeys.finding import channels, warning
 from journeys.journey import Journey
@@ -70,6 +70,9 @@ CHECKS: list[Check] = [
     check_pressure.time_inside_quiet_hours,
     check_pressure.daypart_inside_quiet_hours,
     check_pressure.cap_of_zero,
+    check_pressure.nobody_hears,
+    check_caps.used_up,
+    check_caps.same_words_again,
     no_word_on_reentry,
     no_holdout,
 ]
@@ -78,4 +81,6 @@ LOOKS: list[Look] = [
     check_learning.too_few_decisions,
     check_learning.small_holdout,
     check_learning.small_groups,
+    check_people.one_channel_only,
+    check_people.missing_values,
 ]

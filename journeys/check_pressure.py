@@ -8,22 +8,36 @@ from datetime import time, timedelta
 
 from journeys.finding import channels, choices, clause, error
 from journeys.journey import Journey, QuietHours, Send, State, Window
+from journeys.place import Place
 from journeys.problem import Problem
 from journeys.project import Project
+from journeys.words import show_window
 
 DAY = 24 * 60
-WEEK = 7 * DAY
+EVERY = 7
+WEEK = EVERY * DAY
+FULL = timedelta(days=1)
+ANY_TIME = Window(None, None, frozenset(range(EVERY)))
 
 
 def time_inside_quiet_hours(journey: Journey, _: Project) -> Iterator[Problem]:
-    """P601: a time of day at which every message of the state would be held back."""
+    """P601: times at which every message of the state would be held back."""
     for state in journey.states.values():
-        if state.window is None or state.window.opens is None:
-            continue
-        wanted = _minutes(state.window)
+        wanted = _minutes(state.window or ANY_TIME)
         rules = quiet_rules(journey, state)
         if rules and len(rules) == len(channels(state)) and all(wanted <= _quiet_minutes(rule) for rule in rules):
-            yield _never_on_time(state, state.window, rules[0])
+            endless = len(_quiet_minutes(rules[0])) == WEEK
+            yield _never_at_all(rules[0]) if endless else _never_on_time(state, state.window or ANY_TIME, rules[0])
+
+
+def nobody_hears(journey: Journey, project: Project) -> Iterator[Problem]:
+    """P606: everybody is held out."""
+    share = journey.holdout or project.holdout
+    if share >= 1 and not journey.transactional and any(channels(state) for state in journey.states.values()):
+        whole = Place(journey.file, 1, 1)
+        place = journey.places.get("holdout") or journey.places.get("journey") or whole
+        says = "everybody is held out: no message of this journey could ever leave"
+        yield error("P606", place, says, "use `holdout: 10%`; to keep a journey quiet for a while: `sojourn pause`")
 
 
 def daypart_inside_quiet_hours(journey: Journey, _: Project) -> Iterator[Problem]:
@@ -62,14 +76,20 @@ def length(rule: QuietHours) -> timedelta:
     return timedelta(minutes=(_minute(rule.end) - _minute(rule.start) - 1) % DAY + 1)
 
 
+def _never_at_all(rule: QuietHours) -> Problem:
+    says = f"{rule.start:%H:%M}-{rule.end:%H:%M} is quiet all day and all week: no message could ever leave"
+    return error("P601", rule.place, says, 'write when the night begins and ends: `{from: "21:30", to: "08:00"}`')
+
+
 def _never_on_time(state: State, window: Window, rule: QuietHours) -> Problem:
-    hours, opens = f"{rule.start:%H:%M}-{rule.end:%H:%M}", f"{window.opens:%H:%M}"
-    shown = f"{opens}-{window.closes:%H:%M}" if window.closes else opens
+    hours = f"{rule.start:%H:%M}-{rule.end:%H:%M}"
+    shown = show_window(window if len(rule.days) < EVERY else replace(window, days=ANY_TIME.days))
+    free = "another day" if length(rule) == FULL else f"a time between {rule.end:%H:%M} and {rule.start:%H:%M}"
     found = error(
         "P601",
-        clause(state, "at"),
+        clause(state, "at" if window.opens else "days", "at"),
         f"{shown} is inside the quiet hours ({hours}): this message could never leave on time",
-        f"choose a time between {rule.end:%H:%M} and {rule.start:%H:%M}, or mark the journey transactional",
+        f"choose {free}, or mark the journey transactional",
     )
     fate = f"messages would wait until {rule.end:%H:%M}" if rule.then == "wait" else "messages would be skipped"
     return replace(found, notes=(f"quiet hours come from {rule.place}; {fate}",), notes_first=True)
@@ -93,7 +113,8 @@ def _minute(at: time) -> int:
 def _minutes(window: Window) -> set[int]:
     """Return the minutes of the week, from Monday 00:00, at which the window is open."""
     opens = _minute(window.opens or time(0))
-    span = 1 if window.closes is None else (_minute(window.closes) - opens - 1) % DAY + 1
+    exact = window.opens is not None and window.closes is None
+    span = 1 if exact else DAY if window.closes is None else (_minute(window.closes) - opens - 1) % DAY + 1
     return {(day * DAY + opens + minute) % WEEK for day in window.days for minute in range(span)}
 
 

@@ -54,6 +54,8 @@ class Expression:
     needs: Mapping[str, timedelta | None]  # event name -> how far back it looks; None = for ever
     segments: frozenset[str]  # segments it asks for (their own needs are theirs)
     run: Callable[[Scope], Any] = field(default=_uncompiled, compare=False, repr=False)
+    # contact attributes that may be missing and are not compared with none: name -> its place
+    gaps: Mapping[str, Place] = field(default_factory=dict, compare=False, repr=False)
 
     def value(self, scope: Scope) -> Any:
         """Return the value, None where something it reads is missing."""

@@ -64,7 +64,7 @@ def parse(source: str, place: Place, names: Names, wanted: str = "any") -> Answe
         return None, reading.problems
     needs, segments = dict(reading.needs), frozenset(reading.segments)
     kind = bit.kind.name if bit.kind.name != "none" else "any"
-    return Expression(source, place, kind, needs, segments, bit.run), reading.problems
+    return Expression(source, place, kind, needs, segments, bit.run, reading.gaps()), reading.problems
 
 
 class Reading:
@@ -75,6 +75,8 @@ class Reading:
         self.problems: list[Problem] = []
         self.needs: dict[str, timedelta | None] = {}
         self.segments: set[str] = set()
+        self.missing: dict[str, Place] = {}  # contact attributes that may have no value, by name
+        self.provided: set[str] = set()  # those of them that the words compare with none
         self.calls = Calls(self)
 
     def say(self, code: str, span: tuple[int, int], says: str, **more: Any) -> None:
@@ -121,6 +123,7 @@ class Reading:
         props = self.names.data.events.get(event, {})
         inner = Reading(self.source, self.place, replace(self.names, event=props))
         inner.problems, inner.needs, inner.segments = self.problems, self.needs, self.segments
+        inner.missing, inner.provided = self.missing, self.provided
         return inner
 
     def expect(self, bit: Bit, wanted: str) -> None:
@@ -132,6 +135,10 @@ class Reading:
             self.say("X302", span, f"a condition is true or false, but this is {bit.kind}", label="compare it")
         else:
             self.say("X302", span, f"this must be {Kind(wanted)}, but it is {bit.kind}")
+
+    def gaps(self) -> dict[str, Place]:
+        """Return the contact attributes without which nothing is said."""
+        return {name: place for name, place in self.missing.items() if name not in self.provided}
 
     def conditions(self, leaf: Leaf) -> list[Bit]:
         parts = [self.read(child) for child in _trees(leaf)]
@@ -149,6 +156,9 @@ class Reading:
             begin = start if found.says.startswith(("nothing", "there is no")) else end - len(name)
             where = (begin, begin + len(root if begin == start else name))
             return self.unknown("X301", where, found)
+        if root == "contact" and found[0].maybe:
+            col = self.place.col + end - len(name)
+            self.missing.setdefault(name, replace(self.place, col=col, end_col=col + len(name)))
         return Bit(found[0], found[1], *span, const=root in ("vars", "params"))
 
     def _bare(self, word: str, size: int) -> Unknown:
@@ -196,6 +206,8 @@ def _comparison(reading: Reading, leaf: Leaf, span: tuple[int, int]) -> Bit:
     if not comparable(one.kind, two.kind, op) or _impossible(one, two):
         _incomparable(reading, one, two, span)
         return reading.nothing(span)
+    if NONE in (one.kind, two.kind):
+        reading.provided |= {bit.kind.called for bit in (one, two) if bit.kind.called}
     run = _compared(op, one, two)
     # Remember what may be missing, for `not`: "?" marks a comparison.
     maybe = next((bit for bit in (one, two) if bit.kind.maybe), None)

@@ -237,3 +237,18 @@ def test_a_starter_is_clean(name):
     assert definitions.problems == ()
     for journey in definitions.journeys.values():
         assert check(journey, definitions.project) == []
+
+
+def test_a_journey_that_holds_everybody_out_is_an_error(project):
+    text = HEAD.replace("10%", "100%") + "states:\n  a: {send: email/welcome_tips}"
+    assert found(text, project) == ["P606@6:100%"]
+
+
+def test_days_that_are_quiet_all_through_and_quiet_without_an_end_are_found(project):
+    quiet = 'quiet_hours: {from: "00:00", to: "00:00"DAYS}\n'
+    weekend = HEAD + quiet.replace("DAYS", ", days: weekends") + "states:\n  a: {days: DAYS, send: email/welcome_tips}"
+    quieter = replace(project, limits=replace(project.limits, quiet={}))
+    assert found(weekend.replace("DAYS", "weekends"), quieter) == ["P601@9:weekends"]
+    assert found(weekend.replace("DAYS", "[fri, sat]"), quieter) == []
+    (always,) = problems(HEAD + quiet.replace("DAYS", "") + "states:\n  a: {send: email/welcome_tips}", quieter)
+    assert (always.line, always.says) == (7, "00:00-00:00 is quiet all day and all week: no message could ever leave")
