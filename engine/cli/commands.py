@@ -70,6 +70,13 @@ COMMANDS = (
          "sojourn simulate cart_recovery --contact c_1042 --event cart_abandoned:value=64.9,items_count=2"),
     ),
     Command(
+        "try", "replay", "JOURNEY.STATE [--policy P] | --csv FILE", "what another policy would have earned",
+        "engine.cli.replay:replay",
+        ("sojourn replay cart_recovery.recover --since 60d",
+         "sojourn replay cart_recovery.recover --policy 'fixed email/cart_social' --policy learned --policy random",
+         "sojourn replay --csv test.csv --arm variant --reward bought --context country,age"),
+    ),
+    Command(
         "run", "tick", "[--max N] [--dry-run] [--no-send]", "one pass and exit: step, send, learn",
         "engine.cli.tick:tick", ("sojourn tick", "sojourn tick --dry-run", "*/5 * * * *  sojourn -C /srv/shop tick -q"),
     ),
