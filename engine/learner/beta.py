@@ -61,12 +61,14 @@ class BetaModel:
         copy.learn(examples)
         return copy
 
+    def numbers(self, features: Sequence[str], arms: Sequence[str]) -> Floats:
+        """Return P(best) [lines, arms], the same for everyone."""
+        return np.tile(self._shares(arms) if arms else np.zeros(0), (len(features), 1))
+
     def scores(self, features: Sequence[str], arms: Mapping[str, str]) -> list[dict[str, float]]:
         """Return P(best) by arm, the same for everyone."""
-        if not arms:
-            return [{} for _ in features]
-        row = dict(zip(arms, self._shares(list(arms.values())).tolist(), strict=True))
-        return finite([dict(row) for _ in features])
+        rows = self.numbers(features, list(arms.values())).tolist()
+        return finite([dict(zip(arms, row, strict=True)) for row in rows])
 
     def policy(self, version: str) -> Shares:
         return Shares(version)

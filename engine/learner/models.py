@@ -12,7 +12,7 @@ import importlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from engine.core.model import Policy
 from engine.errors import LearnerError
@@ -20,6 +20,9 @@ from engine.learner.features import SCHEMA
 from engine.learner.scaling import Scaling
 from engine.learner.schema import FIXED, Schema
 from journeys import Choose
+
+if TYPE_CHECKING:
+    from engine.learner.draws import Floats  # importing this room loads no library
 
 KINDS = {"vw": "engine.learner.vw", "thompson": "engine.learner.thompson", "beta": "engine.learner.beta"}
 
@@ -77,6 +80,9 @@ class Model(Protocol):
 
     def scores(self, features: Sequence[str], arms: Mapping[str, str]) -> list[dict[str, float]]:
         """Return what `policy` wants for every line of features; LearnerError when a number is not finite."""
+
+    def numbers(self, features: Sequence[str], arms: Sequence[str]) -> Floats:
+        """Return the scores as one array [lines, arms or twice the arms], in the order of `scores`."""
 
     def policy(self, version: str) -> Policy:
         """Return the value that turns these scores into chances."""

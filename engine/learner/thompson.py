@@ -206,13 +206,16 @@ class ThompsonModel:
 
     # what it says
 
+    def numbers(self, features: Sequence[str], arms: Sequence[str]) -> Floats:
+        """Return the arms' means and then their spreads [lines, 2 x arms]."""
+        return np.concatenate(self.bells(features, arms), axis=1)
+
     def scores(self, features: Sequence[str], arms: Mapping[str, str]) -> list[dict[str, float]]:
         """Return mean and spread of each arm's logit, for `Bells`."""
         if not arms or not features:
             return [{} for _ in features]
-        mean, spread = self.bells(features, list(arms.values()))
         names = [*arms, *map(spread_of, arms)]
-        rows = np.concatenate([mean, spread], axis=1).tolist()
+        rows = self.numbers(features, list(arms.values())).tolist()
         return finite([dict(zip(names, row, strict=True)) for row in rows])
 
     def bells(self, features: Sequence[str], arms: Sequence[str]) -> tuple[Floats, Floats]:

@@ -70,7 +70,7 @@ class VwModel:
     @property
     def base(self) -> float:
         """Return what a decision earns on average: the library learns what people and arms differ by."""
-        return self._earned / (self._decided + BORROWED)
+        return float(self._earned / (self._decided + BORROWED))
 
     def _note(self, example: Example) -> None:
         self._earned += example.reward - (example.before or 0.0)

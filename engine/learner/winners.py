@@ -21,11 +21,13 @@ def chances_of_best(means: Floats, spreads: Floats) -> Floats:
     if len(means) > PART:
         parts = range(0, len(means), PART)
         return np.concatenate([chances_of_best(means[at : at + PART], spreads[at : at + PART]) for at in parts])
+    there = np.isfinite(means)
     spreads = np.maximum(spreads, LEAST_SPREAD)
-    low, high = (means - BELOW * spreads).max(axis=1), (means + ABOVE * spreads).max(axis=1)
+    known = np.where(there, means, means.dtype.type(-1e6))
+    low, high = (known - BELOW * spreads).max(axis=1), (known + ABOVE * spreads).max(axis=1)
     edges = low[:, None] + (high - low)[:, None] * _STEPS.astype(means.dtype)
-    slope, there = STEEP / spreads, np.isfinite(means)
-    far = np.clip((np.where(there, means, 0.0)[:, :, None] - edges[:, None, :]) * slope[:, :, None], -SURE, SURE)
+    slope = STEEP / spreads
+    far = np.clip((known[:, :, None] - edges[:, None, :]) * slope[:, :, None], -SURE, SURE)
     logs = np.where(there[:, :, None], -np.logaddexp(0.0, far), 0.0)
     total = logs.sum(axis=1)
     rise = np.maximum(np.diff(total), 1e-30)

@@ -8,7 +8,6 @@ import vowpal_wabbit_next as library
 
 from engine.errors import LearnerError
 from engine.learner.envelope import Envelope, opened
-from engine.learner.features import safe_tokens
 from engine.learner.models import Example, full_settings, load_model, new_model
 
 ARMS = {f"a{n}": f"m=a{n} ch={channel}" for n, channel in enumerate(("email", "push", "email", "sms", "push"))}
