@@ -10,15 +10,16 @@ from urllib.parse import urlsplit
 from journeys.conditions import read_condition, read_value, read_values
 from journeys.expression import Expression
 from journeys.fields import Fields, pairs, read_name, read_share, shaped
+from journeys.forms_state import BRANCH, CALL, EMIT, FIRST, METHODS, SEND, WAIT_FOR
 from journeys.journey import Action, Awaited, Branch, Call, Emit, Leave, Send, Set, Split, WaitFor
 from journeys.kinds import comparable, kind_of, kind_of_value
 from journeys.node import Node
 from journeys.spot import Desk, Spot, known_event, read_events, read_message, read_segment
 
-SEND_KEYS = ("message", "from", "reply_to", "vars", "quiet_hours", "track")
-WAIT_KEYS = ("event", "segment", "first", "if", "within")
-FIRST_KEYS = ("event", "segment", "if", "then")
-CALL_KEYS = ("url", "method", "json", "timeout", "retries", "save_as")
+SEND_KEYS = SEND.names
+WAIT_KEYS = WAIT_FOR.names
+FIRST_KEYS = FIRST.names
+CALL_KEYS = CALL.names
 
 
 def read_send(spot: Spot, node: Node, desk: Desk) -> Action | None:
@@ -29,7 +30,7 @@ def read_send(spot: Spot, node: Node, desk: Desk) -> Action | None:
     if not fields.needs("message"):
         return None
     message = read_message(spot.page, fields.node_of("message"), desk.project)
-    ignore = fields.choice("quiet_hours", ("respect", "ignore"), "respect") == "ignore"
+    ignore = fields.choice("quiet_hours", SEND.words("quiet_hours"), "respect") == "ignore"
     if ignore and not desk.transactional:
         at = fields.node_of("quiet_hours") or node
         helps = ("mark the journey `transactional: true` if these are order or account messages",)
@@ -111,7 +112,7 @@ def read_branch(spot: Spot, node: Node, _desk: Desk) -> Action | None:
         return None
     ways = []
     for item in node.items:
-        fields = Fields(spot.page, item, ("if", "then"), "branch")
+        fields = Fields(spot.page, item, BRANCH.names, "branch")
         if fields.needs("if", "then"):
             guard = read_condition(spot.page, fields.node_of("if"), spot.names)
             target = spot.target(fields.node_of("then"), "")
@@ -156,7 +157,7 @@ def _fitting(spot: Spot, root: str, name: str, node: Node) -> Any:
 
 
 def read_emit(spot: Spot, node: Node, _desk: Desk) -> Action | None:
-    fields = Fields(spot.page, node, ("event", "props"), "emit")
+    fields = Fields(spot.page, node, EMIT.names, "emit")
     event = fields.node_of("event")
     if not fields.needs("event") or event is None or read_name(spot.page, event, "event") is None:
         return None
@@ -185,7 +186,7 @@ def read_call(spot: Spot, node: Node, desk: Desk) -> Action | None:
         spot.page.add("R210", at, f"no webhook with the host {host} in sojourn.yaml", helps=helps)
     return Call(
         url,
-        fields.choice("method", ("POST", "GET", "PUT", "PATCH", "DELETE"), "POST"),
+        fields.choice("method", METHODS, "POST"),
         read_values(spot.page, fields.node_of("json"), spot.names, "json"),
         fields.span("timeout", timedelta(seconds=10)),
         fields.whole("retries", 5, 0, 20),

@@ -11,6 +11,7 @@ from typing import Any
 from journeys.conditions import computed, read_value
 from journeys.entering import read_enter, read_exits, read_goal, read_jumps, read_reenter
 from journeys.fields import Fields, pairs, read_name, shaped
+from journeys.forms import JOURNEY, SHARED
 from journeys.fragments import Shelf, spread
 from journeys.graph import cyclic
 from journeys.journey import EXIT, CapRule, Enter, ExitWhen, Goal, Journey, Limits, State
@@ -24,11 +25,7 @@ from journeys.spot import Desk, Spot, event_props, paths
 from journeys.states import read_state
 from journeys.testing import Tested, read_tests
 
-KEYS = (
-    "journey", "title", "topic", "priority", "vars", "enter", "reenter", "goal", "exit_when", "jump_when", "holdout",
-    "states", "transactional", "timezone", "caps", "quiet_hours", "late", "use", "start", "moved", "tests", "note",
-    "owner", "tags",
-)  # fmt: skip
+KEYS = JOURNEY.names
 NO_ENTER = (
     "add one of\nenter: {event: signed_up}\nenter: {segment: new_customers, check: daily 06:00}\nenter: {manual: true}"
 )
@@ -181,7 +178,7 @@ def _use(top: Fields, project: Project, shelf: Shelf) -> _Shared:
             top.page.add("R212", item, f"no file {item.raw}", notes=("paths count from the folder of sojourn.yaml",))
             continue
         page, root = found
-        fields = Fields(page, root, ("vars", "exit_when", "caps"), "a shared file")
+        fields = Fields(page, root, SHARED.names, "a shared file")
         values.update(_vars(page, fields.node_of("vars"), Names(project.data)))
         node = fields.node_of("exit_when")
         if node:

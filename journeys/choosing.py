@@ -12,6 +12,7 @@ from journeys.conditions import read_condition, read_expression, read_values
 from journeys.dayparts import Daypart, read_times
 from journeys.expression import Expression
 from journeys.fields import Fields, read_share, shaped
+from journeys.forms_choose import ARM, BASELINE, CHOOSE, EXPLORE, REWARD, STOP_ARM_IF
 from journeys.journey import NOTHING, Action, Arm, Choose, Explore, Reward
 from journeys.node import Node
 from journeys.page import near
@@ -22,13 +23,10 @@ from journeys.repeat import read_repeat
 from journeys.signs import Signs, signs_for, usual_signs
 from journeys.spot import Desk, Spot, known_event, read_message
 
-CHOOSE_KEYS = (
-    "arms", "messages", "channels", "times", "nothing", "reward", "context", "baseline", "explore", "stop_arm_if",
-    "keep", "learn", "behaviour",
-)  # fmt: skip
-ARM_KEYS = ("send", "id", "times", "if", "cost", "vars")
-REWARD_KEYS = ("within", "score", "clip")
-EXPLORE_KEYS = ("policy", "warmup", "min_share", "new_arm_share", "repeat", "half_life", "shares")
+CHOOSE_KEYS = CHOOSE.names
+ARM_KEYS = ARM.names
+REWARD_KEYS = REWARD.names
+EXPLORE_KEYS = EXPLORE.names
 STOP = {"unsubscribed": 0.01, "complained": 0.001, "bounced": 0.05}
 SILENCE = Arm(NOTHING, NOTHING, "")
 
@@ -63,7 +61,7 @@ def read_choose(spot: Spot, node: Node, desk: Desk) -> Action | None:
         usual["random"],
         limits,
         after,
-        cast(Literal["fresh", "contact"], fields.choice("keep", ("fresh", "contact"), "fresh")),
+        cast(Literal["fresh", "contact"], fields.choice("keep", CHOOSE.words("keep"), "fresh")),
         fields.flag("learn", True),
         _signs(table),
     )
@@ -277,7 +275,7 @@ def _baseline(table: _Table, arms: list[Arm]) -> tuple[str, float] | None:
     if node is None:
         return None
     page = table.spot.page
-    fields = Fields(page, node, ("arm", "share"), "baseline")
+    fields = Fields(page, node, BASELINE.names, "baseline")
     if not fields.needs("arm", "share"):
         return None
     arm, share = cast(Node, fields.node_of("arm")), fields.share("share", 0.0)
@@ -295,5 +293,5 @@ def _stop(table: _Table) -> tuple[dict[str, float], int]:
     node = table.fields.node_of("stop_arm_if")
     if node is None:
         return dict(STOP), 200
-    fields = Fields(table.spot.page, node, (*STOP, "after"), "stop_arm_if")
+    fields = Fields(table.spot.page, node, STOP_ARM_IF.names, "stop_arm_if")
     return {name: fields.share(name, usual) for name, usual in STOP.items()}, fields.whole("after", 200, 1)

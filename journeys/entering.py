@@ -8,6 +8,7 @@ from typing import Literal, cast
 
 from journeys.conditions import read_condition, read_expression
 from journeys.fields import Fields, read_choice, shaped
+from journeys.forms import ENTER, EXIT_WHEN, GOAL, JOURNEY, JUMP_WHEN, REENTER
 from journeys.journey import Enter, ExitWhen, Goal, JumpWhen, Reenter
 from journeys.names import Names
 from journeys.node import Node
@@ -15,13 +16,6 @@ from journeys.page import Page
 from journeys.span import parse_span
 from journeys.spot import Spot, event_props, mark, read_events, read_segment
 
-KINDS = ("event", "segment", "schedule", "manual")
-_ALLOWED = {
-    "event": ("event", "if", "limit"),
-    "schedule": ("schedule", "segment", "if", "limit"),
-    "segment": ("segment", "check", "if", "limit"),
-    "manual": ("manual",),
-}
 _LIMIT = re.compile(r"(\d{1,9})/(min|hour|day)")
 _CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]"
 _CHECK = re.compile(rf"daily {_CLOCK}|hourly")
@@ -43,13 +37,13 @@ def read_enter(page: Page, node: Node, journey: str, names: Names) -> Enter | No
         return None
     if not shaped(page, node, "map", "enter"):
         return None
-    kind = next((key for key in ("event", "schedule", "segment", "manual") if node.get(key)), None)
+    kind = next((key for key in ENTER if node.get(key)), None)
     if kind is None:
-        fields = Fields(page, node, ("event", "segment", "schedule", "manual"), "enter")
+        fields = Fields(page, node, tuple(ENTER), "enter")
         if not any(key.kind == "broken" for key, _ in node.entries) and len(fields.values) == len(node.entries):
             page.add("S113", node, "`enter` needs one of `event`, `segment`, `schedule` or `manual: true`")
         return None
-    fields = Fields(page, node, _ALLOWED[kind], "enter")
+    fields = Fields(page, node, ENTER[kind].names, "enter")
     return _entered(fields, kind, journey, names)
 
 
@@ -106,10 +100,10 @@ def read_reenter(page: Page, node: Node | None, enter: Enter | None) -> Reenter:
     if node is None or node.kind == "broken":
         return Reenter()
     if node.kind != "map":
-        word = read_choice(page, node, "reenter", ("never", "always"))
+        word = read_choice(page, node, "reenter", JOURNEY.words("reenter"))
         return Reenter(timedelta(0)) if word == "always" else Reenter()
-    fields = Fields(page, node, ("after", "while_active", "max"), "reenter")
-    active = fields.choice("while_active", ("ignore", "restart", "parallel"), "ignore")
+    fields = Fields(page, node, REENTER.names, "reenter")
+    active = fields.choice("while_active", REENTER.words("while_active"), "ignore")
     if active == "parallel" and enter is not None and enter.kind != "event":
         page.add(
             "S112", cast(Node, fields.node_of("while_active")), "`parallel` is only for journeys that events start"
@@ -123,7 +117,7 @@ def read_reenter(page: Page, node: Node | None, enter: Enter | None) -> Reenter:
 def read_goal(page: Page, node: Node | None, names: Names) -> Goal | None:
     if node is None or node.kind == "broken":
         return None
-    fields = Fields(page, node, ("event", "if", "within", "value", "exit"), "goal")
+    fields = Fields(page, node, GOAL.names, "goal")
     if not fields.needs("event"):
         return None
     events = read_events(page, fields.node_of("event"), names.data)
@@ -145,7 +139,7 @@ def read_exits(page: Page, node: Node | None, names: Names) -> tuple[ExitWhen, .
         return ()
     exits = []
     for item in node.items:
-        fields = Fields(page, item, ("event", "if", "reason"), "exit_when")
+        fields = Fields(page, item, EXIT_WHEN.names, "exit_when")
         if not fields.values:
             if item.kind == "map" and not item.entries:
                 page.add("S113", item, "`exit_when` needs an `event` or an `if`")
@@ -167,7 +161,7 @@ def read_jumps(spot: Spot, node: Node | None, names: Names) -> tuple[JumpWhen, .
         return ()
     jumps = []
     for item in node.items:
-        fields = Fields(page, item, ("event", "if", "then"), "jump_when")
+        fields = Fields(page, item, JUMP_WHEN.names, "jump_when")
         if not fields.needs("event", "then"):
             continue
         events = read_events(page, fields.node_of("event"), names.data)

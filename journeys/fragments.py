@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from journeys.fields import ID, Fields, pairs, read_text, shaped
+from journeys.forms import FRAGMENT
 from journeys.journey import EXIT
 from journeys.names import Names
 from journeys.node import Node, resolve
@@ -19,7 +20,6 @@ from journeys.spot import RESERVED, Spot
 
 Fetch = Callable[[str], str | None]  # "fragments/nps.yaml" -> its text
 TYPES = ("text", "number", "flag", "date", "duration")
-FRAGMENT_KEYS = ("fragment", "params", "states", "title", "note")
 _PARAM = re.compile(r"(?P<type>[a-z]+)(?:\s*=\s*(?P<default>.+))?")
 _MISSING = object()
 
@@ -109,7 +109,7 @@ def _fragment(spot: Spot, level: _Level, shelf: Shelf) -> list[Spot]:
     page, root = found
     if root is None:
         return []
-    fields = Fields(page, root, FRAGMENT_KEYS, "a fragment")
+    fields = Fields(page, root, FRAGMENT.names, "a fragment")
     states = fields.node_of("states")
     if not fields.needs("fragment", "states") or states is None or not shaped(page, states, "map", "states"):
         return []

@@ -9,15 +9,16 @@ from datetime import time, timedelta
 from typing import Any, Literal, cast
 
 from journeys.fields import EVERY_DAY, Fields, pairs, read_choice, read_days, read_span, read_time, shaped
+from journeys.forms import CAPS, LATE, QUIET
+from journeys.forms_state import CAPPED
 from journeys.journey import CapRule, Limits, QuietHours, WhenCapped
 from journeys.node import Node
 from journeys.page import Page
 from journeys.place import Place
 from journeys.span import parse_span, show_span
 
-CAPPED = ("wait", "skip", "switch", "exit")
-CAP_KEYS = ("all", "channels", "topics", "when_capped", "max_wait", "count_transactional")
-QUIET_KEYS = ("from", "to", "days", "then", "spread")
+CAP_KEYS = CAPS.names
+QUIET_KEYS = QUIET.names
 UNITS = ("day", "week", "month")
 _RULE = re.compile(r"(\d{1,6})/(day|week|month|\d+(?:\.\d+)?[smhdw])")
 Scope = Literal["all", "channel", "topic"]
@@ -57,7 +58,7 @@ def project_limits(top: Fields, topics: tuple[str, ...], channels: tuple[str, ..
 
 def late(top: Fields, default: timedelta) -> timedelta:
     node = top.node_of("late")
-    return Fields(top.page, node, ("skip_after",), "late").span("skip_after", default) if node else default
+    return Fields(top.page, node, LATE.names, "late").span("skip_after", default) if node else default
 
 
 def cap_rules(fields: Fields, topics: tuple[str, ...], channels: tuple[str, ...]) -> tuple[CapRule, ...]:
@@ -125,7 +126,7 @@ def _quiet(page: Page, node: Node) -> QuietHours | None:
         start,
         end,
         read_days(page, days) if days else EVERY_DAY,
-        cast(Literal["wait", "skip"], fields.choice("then", ("wait", "skip"), "wait")),
+        cast(Literal["wait", "skip"], fields.choice("then", QUIET.words("then"), "wait")),
         fields.span("spread", timedelta(minutes=15)),
         replace(page.place(node), end_col=page.span(node)[2]),
     )

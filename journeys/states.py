@@ -24,8 +24,8 @@ from journeys.choosing import CHOOSE_KEYS, EXPLORE_KEYS, REWARD_KEYS, read_choos
 from journeys.conditions import computed, read_condition, read_expression
 from journeys.expression import Expression
 from journeys.fields import EVERY_DAY, Fields, deeper, read_choice, read_days, read_span, read_time, shaped
+from journeys.forms_state import CAPPED, STATE
 from journeys.journey import EXIT, Action, Choose, Leave, Send, State, WhenCapped, Window
-from journeys.limits import CAPPED
 from journeys.node import Node
 from journeys.page import Page
 from journeys.span import parse_span
@@ -42,10 +42,7 @@ ACTIONS: dict[str, Callable[[Spot, Node, Desk], Action | None]] = {
     "call": read_call,
     "exit": read_exit,
 }
-STATE_KEYS = (
-    "after", "until", "at", "days", "if", "else", "then", *ACTIONS, "run", "with", "when_capped", "max_wait",
-    "max_visits", "title", "note",
-)  # fmt: skip
+STATE_KEYS = STATE.names
 # What is sometimes written beside the key it belongs into.
 INSIDE = {"choose": CHOOSE_KEYS, "wait_for": WAIT_KEYS, "send": SEND_KEYS}
 INSIDE_CHOOSE = {"reward": REWARD_KEYS, "explore": EXPLORE_KEYS}

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from journeys.expectation import BEGINNING, GROUPS, Expected, Happens, JourneyTest, TestGroup, When
 from journeys.fields import Fields, pairs, read_choice, read_span, read_text, shaped
+from journeys.forms import EXPECT, TEST
 from journeys.journey import EXIT, Choose, ExitWhen, Leave, State
 from journeys.names import Names, Unknown, attribute
 from journeys.node import Node
@@ -21,8 +22,7 @@ from journeys.span import parse_span
 from journeys.spot import known_event, mark, read_message
 from journeys.typed import fits
 
-TEST_KEYS = ("name", "start", "contact", "events", "choose", "group", "expect")
-EXPECT_KEYS = ("ends", "path", "sent", "sent_at_most", "state_at")
+EXPECT_KEYS = EXPECT.names
 REASONS = ("goal", "completed", "exit", "capped", "loop_limit", "no_date", "restarted")
 START = "write for example 2026-01-12T20:00, local time of the contact"
 WHENS = (
@@ -63,7 +63,7 @@ def _sorted(problems: Iterable[Problem]) -> tuple[Problem, ...]:
 
 
 def _test(page: Page, item: Node, about: Tested) -> JourneyTest:
-    fields = Fields(page, item, TEST_KEYS, "a test")
+    fields = Fields(page, item, TEST.names, "a test")
     fields.needs("name", "expect")
     return JourneyTest(
         name=fields.text("name") or "without a name",
