@@ -92,7 +92,7 @@ def _looking(session: Session, facts: Facts) -> Callable[[Path], list[Problem]]:
     def look(root: Path) -> list[Problem]:
         definitions = load(root, session.env, lambda _: facts)
         session.project_name = definitions.project.name if definitions.project else None
-        return [*definitions.problems, *proofs(definitions)]
+        return [*definitions.problems, *proofs(definitions, facts)]
 
     return look
 

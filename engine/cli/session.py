@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from engine.app import Options
     from engine.clock import Clock
     from engine.engine import Engine
-    from journeys.facts import Facts
     from journeys.project import Definitions, Project
 
 
@@ -77,11 +76,11 @@ class Session:
             raise ConfigError(says)
         return root
 
-    def definitions(self, ask: Callable[[Project], Facts] | None = None) -> Definitions:
-        """Read every file of the project; problems are in the result. `ask`: what is known about people."""
+    def definitions(self) -> Definitions:
+        """Read every file of the project; problems are in the result."""
         from journeys.load import load
 
-        found = load(self.root, self.env, ask) if ask else load(self.root, self.env)
+        found = load(self.root, self.env)
         self.project_name = found.project.name if found.project else None
         return found
 
@@ -95,15 +94,6 @@ class Session:
             raise DefinitionError(problems)
         self.project_name = project.name
         return project
-
-    def facts(self, project: Project) -> Facts:
-        """Return what the store knows, if it is there and of this program's schema; -v says why when it is not."""
-        from engine.facts import facts_of
-
-        found, why = facts_of(project, self.url(project), self.now())
-        if why and self.flags.verbose:
-            self.note(f"no figures about people: {why}")
-        return found
 
     def url(self, project: Project) -> str:
         """Return the address of the store: --db, else what sojourn.yaml says."""
