@@ -66,14 +66,14 @@ def real(
     wanted = list(ids)
     query = sa.select(contacts.c.id, contacts.c.attributes)
     query = query.where(contacts.c.id.in_(wanted)) if wanted else query.order_by(contacts.c.created_at.desc())
-    people = dict(conn.execute(query.limit(len(wanted) or most)).tuples().all())
+    people = dict(map(tuple, conn.execute(query.limit(len(wanted) or most))))
     names = {event for journey in used_by(message, definitions) for event in journey.enter.events}
     began = (
         sa.select(events.c.contact_id, events.c.data)
         .where(events.c.contact_id.in_(list(people)), events.c.name.in_(names))
         .order_by(events.c.at)
     )
-    newest = dict(conn.execute(began).tuples().all()) if names and people else {}
+    newest = dict(map(tuple, conn.execute(began))) if names and people else {}
     project = definitions.project
     fallback = _entry(message, definitions, project.data) if project else {}
     return [Reader(id_, attributes, newest.get(id_, fallback)) for id_, attributes in people.items()]
