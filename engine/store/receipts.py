@@ -22,6 +22,7 @@ import sqlalchemy as sa
 
 from channels.channel import Receipt
 from engine.store.alarms import ring
+from engine.store.changing import Gone, note
 from engine.store.sets import insert_missing, listed, one_of
 from engine.store.tables import addresses, decisions, deliveries, events, suppressions
 
@@ -205,11 +206,26 @@ def _take_out(conn: sa.Connection, failed: Sequence[_After], now: datetime, term
     hard = [x for x in failed if x.kind == "hard" and x.row.address]
     gone = [x for x in failed if x.kind == "gone" and x.row.address]
     if hard:
-        conn.execute(sa.update(addresses).where(*here).values(suppressed="hard"), [_place(x) for x in hard])
+        conn.execute(
+            sa.update(addresses).where(*here).values(suppressed="hard", suppressed_at=now), [_place(x) for x in hard]
+        )
         insert_missing(conn, suppressions, [_objection(x, now, terms) for x in hard])
         _tell(conn, hard, now)
     if gone:
+        _note_gone(conn, gone, now)
         conn.execute(sa.delete(addresses).where(*here), [_place(x) for x in gone])
+
+
+def _note_gone(conn: sa.Connection, gone: Sequence[_After], now: datetime) -> None:
+    """Note the addresses that are taken away, whoever has them."""
+    a = addresses.c
+    dead = {(x.row.channel, x.row.address) for x in gone}
+    query = sa.select(a.contact_id, a.channel, a.address, a.suppressed, a.added_at)
+    dropped: dict[str, list[Gone]] = {}
+    for id_, *one in conn.execute(query.where(one_of(a.address, {str(address) for _, address in dead}))):
+        if (one[0], one[1]) in dead:
+            dropped.setdefault(id_, []).append((one[0], one[1], one[2], one[3]))
+    note(conn, {}, now, "delivery", dropped)
 
 
 def _place(after: _After) -> dict[str, Any]:
