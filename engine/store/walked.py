@@ -55,7 +55,7 @@ _TOUCH = (
 )
 _UNSENT = (
     decisions.update()
-    .where(decisions.c.key == sa.bindparam("of"), decisions.c.status.in_(("pending", "open")))
+    .where(any_of(decisions.c.key, "keys"), decisions.c.status.in_(("pending", "open")))
     .values(status=sa.bindparam("now_is"), touched=True)
 )
 _STEP = enrollments.update().where(enrollments.c.id == sa.bindparam("of"))
@@ -111,7 +111,7 @@ class _Rows:
     decisions: list[Row] = field(default_factory=list)
     deliveries: list[Row] = field(default_factory=list)
     emitted: list[Row] = field(default_factory=list)
-    unsent: list[Row] = field(default_factory=list)
+    unsent: dict[str, list[str]] = field(default_factory=dict)  # what a decision becomes -> keys
     seen: list[str] = field(default_factory=list)
     touched: list[str] = field(default_factory=list)
     changes: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -131,8 +131,8 @@ def commit(conn: sa.Connection, walks: Sequence[Walked], now: datetime, acting: 
         if new:
             write(conn, _INSERTS[table], new)
     insert_missing(conn, events, rows.emitted)
-    if rows.unsent:
-        write(conn, _UNSENT, rows.unsent)
+    for now_is, keys in rows.unsent.items():
+        conn.execute(_UNSENT, {"keys": keys, "now_is": now_is})
     _change(conn, rows.changes, now)
     _set_alarms(conn, rows)
     return _counted(rows, len(walks))
@@ -247,7 +247,7 @@ def _gather_step(rows: _Rows, step: Step, now: datetime) -> bool:
         ]
     if step.unsent:
         key, refused = step.unsent
-        rows.unsent.append({"of": key, "now_is": "void" if refused else "open"})
+        rows.unsent.setdefault("void" if refused else "open", []).append(key)
     if step.sends or step.calls:
         state = step.moves[0].source if step.moves else enrollment.state
         rows.deliveries += [_delivery(send, enrollment, state, now) for send in step.sends]
