@@ -107,6 +107,12 @@ class Engine:
             self._needs = needed.needs(self.journeys.values(), self.project.data.segments, signs)
         return self._needs
 
+    @property
+    def paused(self) -> frozenset[str]:
+        """Return what is paused now: "journey", "journey.state", "" for everything."""
+        with reading(self.store) as conn:
+            return standing(conn).paused
+
     def tick(self) -> Ticked:
         """Step the contacts that are due, at most `limits.contacts` of them, by the versions that are live."""
         while True:

@@ -29,6 +29,7 @@ from journeys.data_file import read_data
 from journeys.fragments import Fetch
 from journeys.load import DATA, load_journey
 from journeys.page import Page
+from journeys.problem import Problem
 from journeys.project import Data, Definitions, Project
 from journeys.reader import read
 
@@ -157,10 +158,11 @@ def deployed(conn: sa.Connection, files: Definitions) -> Definitions:
         if same and standing.versions.get(name) == journey.version
     }
     others = deploying.live(conn) if standing.versions.keys() - unchanged.keys() else {}
-    stored = {name: stored_journey(one, project) for name, one in others.items() if name not in unchanged}
-    journeys = {name: unchanged.get(name) or stored[name] for name in standing.versions}
+    stored = {n: journey for n, one in others.items() if n not in unchanged and (journey := read_kept(one, project))}
     sources = {name: files.sources.get(name, "") for name in unchanged} | {n: others[n].source for n in stored}
-    return Definitions(project, journeys, (), sources, {})
+    kept = {name: files.files.get(name, {}) for name in unchanged} | {n: others[n].files for n in stored}
+    journeys = {**unchanged, **stored}
+    return Definitions(project, {name: journeys[name] for name in standing.versions}, (), sources, kept)
 
 
 def _project(conn: sa.Connection, files: Definitions) -> tuple[Project, bool]:
@@ -179,17 +181,23 @@ def with_data(project: Project, source: str) -> Project:
     return replace(project, data=data)
 
 
-def stored_journey(one: Version, project: Project) -> Journey:
-    """Return a version as it was deployed; ConfigError when the project no longer has what it needs."""
+def read_kept(one: Version, project: Project) -> Journey:
+    """Return a version as it was deployed; ConfigError when the project has no longer what it needs."""
+    journey, problems = try_kept(one, project)
+    if journey is not None:
+        return journey
+    first = next(problem for problem in problems if problem.severity == "error")
+    raise ConfigError(
+        f"the deployed {one.journey} v{one.number} cannot run any more: {first.says} (its line {first.line}); "
+        "put back what it needs in sojourn.yaml, or deploy a version without it: sojourn plan"
+    )
+
+
+def try_kept(one: Version, project: Project) -> tuple[Journey | None, list[Problem]]:
+    """Return a version as it was deployed, and what is wrong with it now."""
     fetch = _kept(one.files, project)
     journey, problems = load_journey(one.source, f"journeys/{one.journey}.yaml", project, fetch)
-    if journey is None:
-        first = next(problem for problem in problems if problem.severity == "error")
-        raise ConfigError(
-            f"the deployed {one.journey} v{one.number} cannot run any more: {first.says} (its line {first.line}); "
-            "put back what it needs in sojourn.yaml, or run `sojourn plan`"
-        )
-    return replace(journey, version=one.version)
+    return replace(journey, version=one.version) if journey is not None else None, problems
 
 
 def _kept(files: Mapping[str, str], project: Project) -> Fetch:

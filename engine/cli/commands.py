@@ -51,11 +51,13 @@ COMMANDS = (
     ),
     Command(
         "write", "test", "[SELECT] [-k WORD] [--junit FILE]", "run the tests that stand in the journeys",
-        "engine.cli.test:run_tests", ("sojourn test", "sojourn test cart_recovery -k gold", "sojourn test --junit tests.xml"),
+        "engine.cli.test:run_tests",
+        ("sojourn test", "sojourn test cart_recovery -k gold", "sojourn test --junit tests.xml"),
     ),
     Command(
-        "write", "draw", "JOURNEY [-o FILE.txt]", "a journey as a picture in text", "engine.cli.draw:draw",
-        ("sojourn draw cart_recovery", "sojourn draw welcome --ascii -o welcome.txt"),
+        "write", "draw", "JOURNEY [-o FILE.svg|png|mmd|txt] [--live]", "a journey as a picture", "engine.cli.draw:draw",
+        ("sojourn draw cart_recovery", "sojourn draw welcome -o welcome.svg",
+         "sojourn draw welcome -o welcome.png --live"),
     ),
     Command(
         "write", "preview", "MESSAGE [--contact ID] | --all", "a message as its readers see it, with checks",
@@ -83,6 +85,24 @@ COMMANDS = (
     Command(
         "run", "serve", "[--bind H:P] [--no-send] [--every 5s]", "the same all day, with the web pages",
         "engine.cli.serve:serve", ("sojourn serve", "sojourn serve --bind 127.0.0.1:9000 --every 2s"),
+    ),
+    Command(
+        "run", "plan", "[JOURNEY...] [--exit-code]", "what a deploy would change, and for whom", "engine.cli.plan:plan",
+        ("sojourn plan", "sojourn plan cart_recovery", "sojourn plan --exit-code --json"),
+    ),
+    Command(
+        "run", "deploy", "[JOURNEY...] [--retime] [--version J@N]", "make the files, or an older version, what runs",
+        "engine.cli.deploy:deploy",
+        ("sojourn deploy", "sojourn deploy cart_recovery --retime", "sojourn deploy --version cart_recovery@3"),
+    ),
+    Command(
+        "run", "pause", "[JOURNEY[.STATE]|--all] [--reason TEXT]", "nothing leaves, people wait where they are",
+        "engine.cli.pause:pause",
+        ('sojourn pause cart_recovery --reason "wrong price"', "sojourn pause welcome.gift", "sojourn pause --all"),
+    ),
+    Command(
+        "run", "resume", "[JOURNEY[.STATE]|--all] [--late skip|send]", "go on, after saying what would go out",
+        "engine.cli.resume:resume", ("sojourn resume cart_recovery", "sojourn resume --all --late send"),
     ),
     Command(
         "run", "enter", "JOURNEY --contact ID [...]", "start people in a journey by hand", "engine.cli.enter:enter",

@@ -14,6 +14,7 @@ from engine.cli.config import masked
 from engine.cli.flags import WrongUse
 from engine.cli.logs import show_warnings
 from engine.cli.session import Session
+from engine.cli.standing import standing
 from engine.cli.stopping import stopping
 from engine.cli.text import counted, parts
 from engine.cli.tick import sent
@@ -72,7 +73,10 @@ def _say_start(session: Session, service: Service, every: str) -> None:
     session.note(f"web      {service.url}         scheduler every {every}         store {_store(session, project)}")
     doors = [f"{name} {_door(settings)}" for name, settings in project.channels.items()]
     sending = " · ".join(doors) if service.wishes.sends else "nothing (--no-send): what is queued waits"
-    session.note(f"sending  {sending}         {counted(len(engine.journeys), 'journey')} deployed")
+    deployed = f"{counted(len(engine.journeys), 'journey')} deployed, {len(engine.paused)} paused"
+    session.note(f"sending  {sending}         {deployed}")
+    for line in standing(engine):
+        session.note(line)
 
 
 def _door(settings: object) -> str:

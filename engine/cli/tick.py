@@ -15,6 +15,7 @@ from engine.cli.answer import Answer
 from engine.cli.flags import WrongUse
 from engine.cli.logs import show_warnings
 from engine.cli.session import Session
+from engine.cli.standing import standing
 from engine.cli.stopping import INTERRUPTED, stopping
 from engine.cli.text import parts
 
@@ -54,6 +55,8 @@ def tick(
         posted = _post(engine, session, ending) if not no_send else None
         taught = _learn(engine, ending)
         now = engine.clock.now()
+        for note in standing(engine):
+            session.note(note)
     line = f"{now:%Y-%m-%dT%H:%M:%SZ}  {passed(ticked, posted)} · {time.monotonic() - began:.1f} s"
     lines = [line, *(f"  {trouble}" for trouble in (posted.troubles if posted else ()))]
     if ticked.holds:

@@ -22,7 +22,12 @@ _NEXT = sa.select(sa.func.min(alarms.c.due_at))
 
 def ring(conn: sa.Connection, contact_ids: Iterable[str], at: datetime) -> None:
     """Set the alarms of these contacts to `at`, unless they ring earlier."""
-    rows = [{"contact_id": contact_id, "due_at": at} for contact_id in sorted(set(contact_ids))]
+    ring_each(conn, [(contact_id, at) for contact_id in set(contact_ids)])
+
+
+def ring_each(conn: sa.Connection, dues: Iterable[tuple[str, datetime]]) -> None:
+    """Set the alarm of each contact to its own instant, unless it rings earlier."""
+    rows = [{"contact_id": contact_id, "due_at": at} for contact_id, at in sorted(dues)]
     if rows:
         write(conn, _earlier(conn.dialect.name), rows)
 

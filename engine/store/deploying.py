@@ -16,7 +16,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from engine.store.tables import audit, deployments, dictionaries, enrollments, pauses
+from engine.store.sets import write
+from engine.store.tables import audit, deployments, dictionaries, enrollments, pauses, schedules
 from journeys import EXIT
 
 d = deployments.c
@@ -26,6 +27,7 @@ e = enrollments.c
 INSIDE = e.status.in_(("active", "queued"))
 PLACED = e.status.in_(("active", "queued", "parked"))  # a parked run goes on where it is, once somebody unparks it
 
+_RETIME = enrollments.update().where(e.id == sa.bindparam("of"))
 _STANDING = sa.union_all(
     sa.select(sa.literal_column("'journey'"), d.journey, d.version).where(d.live),
     sa.select(sa.literal_column("'data'"), sa.literal_column("''"), y.version).where(y.live),
@@ -137,19 +139,30 @@ def withdraw(conn: sa.Connection, journey: str) -> None:
     conn.execute(sa.update(deployments).where(d.journey == journey, d.live).values(live=False))
 
 
-def move(conn: sa.Connection, journey: str, moved: Mapping[str, str], now: datetime) -> dict[str, int]:
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where people of a state go that is gone. `alike`: the new state does the same kind of thing, it was renamed."""
+
+    old: str
+    new: str
+    alike: bool = False
+
+
+def move(conn: sa.Connection, journey: str, ways: Iterable[Way], now: datetime) -> dict[str, int]:
     """Take people from states that are gone to others, or out; return how many, by state.
 
-    In the new state they act when they were to act in the old one; what had begun there (a wait, a hold, a draw
-    whose message waits for its hour) is over.
+    In the new state they act when they were to act in the old one. What had begun there (a wait, a hold, a draw
+    whose message waits for its hour) goes on where the states are alike, and is over elsewhere.
     """
     counts = {}
-    for old, new in moved.items():
-        there = (e.journey == journey) & (e.state == old) & PLACED
-        away: dict[str, Any] = {"state": new, "phase": "ready", "held_since": None, "drawn": ""}
-        if new == EXIT:
-            away = {"status": "left", "reason": "moved", "left_at": now, "due_at": None, "phase": "ready", "drawn": ""}
-        counts[old] = conn.execute(sa.update(enrollments).where(there).values(away)).rowcount
+    for way in ways:
+        there = (e.journey == journey) & (e.state == way.old) & PLACED
+        away: dict[str, Any] = {"state": way.new}
+        if way.new == EXIT:
+            away = {"status": "left", "reason": "moved", "left_at": now, "due_at": None}
+        if not way.alike:
+            away |= {"phase": "ready", "held_since": None, "drawn": ""}
+        counts[way.old] = conn.execute(sa.update(enrollments).where(there).values(away)).rowcount
     return counts
 
 
@@ -162,3 +175,35 @@ def numbers(conn: sa.Connection, journeys: Iterable[str]) -> dict[tuple[str, str
     """Return the numbers of all versions of these journeys, by (journey, version)."""
     query = sa.select(d.journey, d.version, d.number).where(d.journey.in_(list(journeys)))
     return {(journey, version): number for journey, version, number in conn.execute(query)}
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """A run and where it stands."""
+
+    id: str
+    contact_id: str
+    state: str
+    status: str
+    phase: str
+    due_at: datetime | None
+
+
+def stands(conn: sa.Connection, journey: str) -> list[Stand]:
+    """Return every run that is in a journey, parked ones included."""
+    query = sa.select(e.id, e.contact_id, e.state, e.status, e.phase, e.due_at)
+    return [Stand(*row) for row in conn.execute(query.where(e.journey == journey, PLACED).order_by(e.id))]
+
+
+def retime(conn: sa.Connection, dues: Mapping[str, datetime]) -> int:
+    """Give these runs the time at which they act now; return how many."""
+    if not dues:
+        return 0
+    rows = [{"of": id_, "due_at": at} for id_, at in dues.items()]
+    return write(conn, _RETIME, rows)
+
+
+def forget_timetables(conn: sa.Connection, journeys: Iterable[str]) -> None:
+    """Let these journeys' checks be set anew by the next tick: their hours have changed."""
+    conn.execute(schedules.delete().where(schedules.c.journey.in_(list(journeys))))
+

@@ -1,0 +1,88 @@
+"""Doing what a plan says: one transaction, with an audit row, while no tick is under way.
+
+Rules
+- The plan is made again inside the transaction: what is done is what is true then, and blocked if that is.
+- Nobody is stepped here. People change state only where `moved:` says so, and their time only with --retime.
+- Running engines see at their next tick that another version is live (versions.py), and need no restart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from engine.errors import DefinitionError
+from engine.planning import JourneyPlan, Plan, Wish, plan
+from engine.store import deploying
+from engine.store.alarms import ring_each
+from engine.store.connect import alone, writing
+from journeys.project import Definitions
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of one journey. `moved`: (old state, new state) -> people; `number` 0: it is live no more."""
+
+    name: str
+    before: int
+    number: int
+    moved: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    retimed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    journeys: tuple[Done, ...] = ()
+    data: int = 0  # number of the data.yaml that is live now; 0 = unchanged
+
+
+def deploy(store: sa.Engine, files: Definitions, wish: Wish, now: datetime) -> tuple[Plan, Deployed]:
+    """Make the plan true and return it with what was done; DefinitionError when it is blocked, and nothing happens."""
+    with writing(store) as conn:
+        alone(conn)
+        made = plan(conn, files, wish, now)
+        if made.blocked:
+            raise DefinitionError(made.blocked)
+        data = deploying.publish_data(conn, made.data_version, made.data_source, now) if made.data_version else 0
+        done = Deployed(tuple(_one(conn, one, wish, now) for one in made.wanted), data)
+        deploying.forget_timetables(conn, [one.name for one in made.wanted if one.rechecked])
+        if done.journeys or data:
+            deploying.note(conn, "deployed", _told(done, made), now)
+    return made, done
+
+
+def _one(conn: sa.Connection, one: JourneyPlan, wish: Wish, now: datetime) -> Done:
+    if one.version is None:
+        deploying.withdraw(conn, one.name)
+        return Done(one.name, one.old, 0)
+    number = deploying.publish(conn, one.version, now)
+    moved = deploying.move(conn, one.name, [way for way, _ in one.ways], now)
+    counts = {(way.old, way.new): moved[way.old] for way, _ in one.ways}
+    retimed = _retime(conn, one) if wish.retime else 0
+    return Done(one.name, one.old, number, counts, retimed)
+
+
+def _retime(conn: sa.Connection, one: JourneyPlan) -> int:
+    """Set the new times, and let everybody be looked at no later: an alarm that rings early is set again."""
+    if not one.dues:
+        return 0
+    count = deploying.retime(conn, one.dues)
+    whose = {run.id: run.contact_id for run in deploying.stands(conn, one.name)}
+    ring_each(conn, [(whose[run], at) for run, at in one.dues.items()])
+    return count
+
+
+def _told(done: Deployed, made: Plan) -> dict[str, object]:
+    """Return what the audit keeps: every journey with its numbers and versions, and who was moved."""
+    versions = {one.name: one.version.version for one in made.journeys if one.version is not None}
+    journeys = {
+        one.name: {
+            "from": one.before, "number": one.number, "version": versions.get(one.name),
+            "moved": {f"{old} -> {new}": count for (old, new), count in one.moved.items()}, "retimed": one.retimed,
+        }
+        for one in done.journeys
+    }  # fmt: skip
+    return {"journeys": journeys} | ({"data": done.data} if done.data else {})
