@@ -55,7 +55,7 @@ def eligible(choose: Choose, look: Look) -> Verdict:
         else:
             free[arm.id] = answer
     later = {arm: at for arm, at in free.items() if at > now}
-    return _verdict(Eligible(tuple(free), tuple(against), later), look)
+    return _verdict(Eligible(tuple(free), tuple(dict.fromkeys(against)), later), look)
 
 
 def _condition(arm: Arm) -> Refusal:
