@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -27,6 +27,9 @@ from engine.store.policies import PolicyRow, Role
 from journeys import Choose
 
 LOG = logging.getLogger("sojourn")
+
+DELAYS_KEPT = timedelta(days=1)
+MANY = 500  # outcomes: a day's more change their curve little
 
 LONGEST = 20_000
 """Most passes that a pupil without a past begins with: what it missed is read while the store waits."""
@@ -58,6 +61,16 @@ class Pupil:
         self.curves = curves_of(state, self.choose.reward.within.total_seconds())
         self.curves_at = float(state.get("at") or 0.0)
         self._row, self._model, self._serving = row, None, None
+
+    def go_on(self, model: Model, base: Mapping[str, Any], of: Pupil) -> None:
+        """Go on as this model, made anew with this base, in the place of `of`."""
+        self._model, self.base, self.through = model, dict(base), int(base["through"])
+        self.number, self.curves, self.curves_at = of.number, of.curves, of.curves_at
+
+    def stale(self, now: datetime) -> bool:
+        """Return whether it is time to measure again how long outcomes take."""
+        kept = DELAYS_KEPT if self.curves.seen.get("", 0) >= MANY else timedelta(hours=1)
+        return now.timestamp() - self.curves_at >= kept.total_seconds()
 
     @property
     def new(self) -> bool:

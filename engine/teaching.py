@@ -14,12 +14,12 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 import sqlalchemy as sa
 
-from engine import watching
+from engine import nightly, watching
 from engine.core.attribution import reward
 from engine.core.chance import name
 from engine.core.model import Moment, Outcome, Policy, Reward, Snapshot
@@ -44,7 +44,6 @@ from journeys import Choose, Journey
 LOG = logging.getLogger("sojourn")
 
 DELAYS_OF = timedelta(days=28)
-DELAYS_KEPT = timedelta(days=1)
 MOST_OPEN = 50_000
 """Most open decisions that a serving copy knows: the newest."""
 
@@ -76,7 +75,8 @@ class Teacher:
     """Models and policies of every decision point of the deployed journeys."""
 
     journeys: Mapping[str, Journey]
-    alone: bool = False  # nobody else publishes into this store: a simulation
+    zone: tzinfo = UTC  # in which nights are counted
+    alone: bool = False  # nobody else publishes into this store: a simulation, which has no nights
     pupils: dict[tuple[str, str], Pupil] = field(default_factory=dict)
     stopped: frozenset[tuple[str, str]] = frozenset()  # arms that are out for everyone
     standing: dict[str, PointRow] = field(default_factory=dict)
@@ -84,7 +84,7 @@ class Teacher:
     layer: Layer = field(init=False)
     _warm: set[str] = field(default_factory=set)
     _points: dict[str, Choose] = field(default_factory=dict)
-    _names: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
     _looked: bool = False
     _served: dict[str, str] = field(default_factory=dict)  # by point: the version that decides
     _counted: dict[str, int] | None = None  # warm-up counts, until somebody draws
@@ -92,7 +92,7 @@ class Teacher:
     def __post_init__(self) -> None:
         self.layer = Layer(self.journeys)
         self._points = {f"{j.name}.{state}": choose for j in self.journeys.values() for state, choose in j.choices}
-        self._names = tuple(sorted({event for choose in self._points.values() for event in choose.reward.score}))
+        self.names = tuple(sorted({event for choose in self._points.values() for event in choose.reward.score}))
         self.watch = watching.Watch(self._points)
         for point, choose in self._points.items():
             self._rest(point, choose)
@@ -136,12 +136,13 @@ class Teacher:
             return
         self._looked = True
         with reading(store) as conn:
-            self._refresh(conn, policies.standing(conn))
+            self.take_up(conn, policies.standing(conn))
             self.stopped = stopping.stopped(conn)
 
-    def _refresh(self, conn: sa.Connection, standing: dict[str, PointRow]) -> None:
+    def take_up(self, conn: sa.Connection, standing: Mapping[str, PointRow]) -> None:
+        """Take up what was published and settled; `standing` is what `policies.standing` says."""
         changed = {p for p in self._points if self.standing.get(p, PointRow(p)) != standing.get(p, PointRow(p))}
-        self.standing = standing
+        self.standing = dict(standing)
         for point in changed:
             for kind in self.kinds(point):
                 self.pupils.setdefault((point, kind), Pupil(point, kind, self._points[point]))
@@ -207,15 +208,21 @@ class Teacher:
     # what is taught
 
     def learn(self, store: sa.Engine, now: datetime, limit: int) -> Taught:
-        """Reward what is due, teach it, publish new versions, take harmful arms out; one transaction."""
+        """Reward what is due, teach it, publish new versions, take harmful arms out; once a night make models anew."""
         if not self._points:
             return Taught()
+        taught = self._learn(store, now, limit)
+        nights = [] if self.alone else nightly.due(self.standing, self._points, now, self.zone)
+        return taught + Taught(published=nightly.night(self, store, now, nights)) if nights else taught
+
+    def _learn(self, store: sa.Engine, now: datetime, limit: int) -> Taught:
+        """Make one pass, in one transaction."""
         with writing(store) as conn:
-            outcomes = learning.claim(conn, now, limit, self._names)
+            outcomes = learning.claim(conn, now, limit, self.names)
             if not outcomes:
                 return Taught(stopped=self._stop(conn, now))
-            self._refresh(conn, policies.hold(conn, self._points))
-            rewards = [self._earned(outcome, now) for outcome in outcomes]
+            self.take_up(conn, policies.hold(conn, self._points))
+            rewards = [self.earned(outcome, now) for outcome in outcomes]
             shadow_log.write(conn, list(self._shadows(outcomes)))
             lessons, delays = self._lessons(outcomes, rewards)
             learning.commit(conn, rewards, {told.key: told.reward for some in lessons.values() for told, _ in some})
@@ -230,7 +237,8 @@ class Teacher:
             self.stopped = stopping.stopped(conn)
         return found
 
-    def _earned(self, outcome: Outcome, now: datetime) -> Reward:
+    def earned(self, outcome: Outcome, now: datetime) -> Reward:
+        """Return what a decision has earned by now."""
         choose = self._points.get(outcome.decision.point)
         if choose is None or outcome.void:
             return Reward(outcome.decision.key, 0.0, closed=now >= outcome.closes_at)
@@ -256,7 +264,7 @@ class Teacher:
         for outcome, earned in zip(outcomes, rewards, strict=True):
             if not self._learns_from(outcome):
                 continue
-            point, arm = outcome.decision.point, self._arm(outcome)
+            point, arm = outcome.decision.point, self.arm(outcome)
             one = lesson(outcome, earned, arm)
             if one.new or one.stage == "closed":
                 told = Told(earned.key, one.reward, one.stage, arm, one.before)
@@ -270,7 +278,8 @@ class Teacher:
         choose = self._points.get(outcome.decision.point)
         return choose is not None and choose.learn and outcome.decision.group in TEACHING and not outcome.void
 
-    def _arm(self, outcome: Outcome) -> str:
+    def arm(self, outcome: Outcome) -> str:
+        """Return the features of the arm that was taken."""
         return self._arm_called(outcome.decision.point, outcome.decision.arm)
 
     def _arm_called(self, point: str, id_: str) -> str:
@@ -307,8 +316,8 @@ class Teacher:
         pupil.teach(lessons, number)
 
     def _time(self, conn: sa.Connection, pupils: Iterable[Pupil], now: datetime) -> None:
-        """Measure once a day how long outcomes take."""
-        stale = [pupil for pupil in pupils if now.timestamp() - pupil.curves_at >= DELAYS_KEPT.total_seconds()]
+        """Measure once a day how long outcomes take, every hour while few are known."""
+        stale = [pupil for pupil in pupils if pupil.stale(now)]
         if not stale:
             return
         found = log.delays(conn, {pupil.point for pupil in stale}, now - DELAYS_OF)
@@ -317,7 +326,7 @@ class Teacher:
             pupil.curves_at = now.timestamp()
 
     def _published(self, conn: sa.Connection, pupils: Sequence[Pupil], now: datetime) -> tuple[str, ...]:
-        self._ponder(conn, pupils, now)
+        self.ponder(conn, pupils, now)
         last = policies.last_number(conn, {pupil.point for pupil in pupils})
         said: list[str] = []
         rows: list[PolicyRow] = []
@@ -332,7 +341,7 @@ class Teacher:
             self._serve(conn, point)
         return tuple(said)
 
-    def _ponder(self, conn: sa.Connection, pupils: Sequence[Pupil], now: datetime) -> None:
+    def ponder(self, conn: sa.Connection, pupils: Sequence[Pupil], now: datetime) -> None:
         """Make the copies that decide: patient models are shown the decisions whose windows are open."""
         patient = [pupil for pupil in pupils if pupil.model.patient]
         found: dict[str, list[Open]] = defaultdict(list)

@@ -17,7 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from engine.core.model import Event, Outcome, Reward
-from engine.store.rows import decision, run_of
+from engine.store.rows import DecisionRow, decision, decision_row, run_of
 from engine.store.sets import one_of
 from engine.store.tables import contacts, decisions, enrollments, events
 
@@ -111,6 +111,18 @@ def late(conn: sa.Connection, now: datetime, since: datetime, names: Sequence[st
     return [
         _outcome(row, tuple(happened[row.key]), entries.get(run_of(row.key)) or {}) for row in conn.execute(_rows(keys))
     ]
+
+
+def recent(conn: sa.Connection, point: str, since: datetime, limit: int) -> list[DecisionRow]:
+    """Return the newest decisions of a point since then that somebody drew and that teach, oldest first."""
+    journey, _, state = point.partition(".")
+    query = (
+        sa.select(decisions)
+        .where(c.journey == journey, c.state == state, c.at >= since, c.group.in_(COUNTED_GROUPS), c.status != "void")
+        .order_by(c.at.desc(), c.key)
+        .limit(limit)
+    )
+    return [decision_row(row) for row in conn.execute(query)][::-1]
 
 
 def after_the_close(conn: sa.Connection, since: datetime, names: Sequence[str]) -> dict[str, tuple[int, int]]:

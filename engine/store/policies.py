@@ -138,6 +138,6 @@ def hold(conn: sa.Connection, names: Iterable[str]) -> dict[str, PointRow]:
     return {row.point: PointRow(*row) for row in conn.execute(query)}
 
 
-def settle(conn: sa.Connection, point: str, **values: Any) -> None:
-    """Write down what was settled about a point; its row must be there (`hold`)."""
-    conn.execute(sa.update(points).where(points.c.point == point).values(**values))
+def settle(conn: sa.Connection, names: Iterable[str], **values: Any) -> None:
+    """Write down what was settled about points; their rows must be there (`hold`)."""
+    conn.execute(sa.update(points).where(one_of(points.c.point, names)).values(**values))

@@ -37,8 +37,8 @@ class Compared:
     at: datetime
     features: str
     arms: tuple[str, ...]
+    chances: tuple[float, ...]
     arm: str
-    propensity: float
     serving: tuple[float, ...]
     shadow: tuple[float, ...]
     reward: float
@@ -72,6 +72,6 @@ def compared(conn: sa.Connection, point: str, kinds: tuple[str, str], since: dat
 def _compared(row: sa.Row[Any]) -> Compared:
     serving = tuple(row.serving) if row.serving is not None else tuple(row.chances)
     return Compared(
-        row.key, row.contact_id, row.at, row.features, tuple(row.arms), row.arm, row.propensity, serving,
+        row.key, row.contact_id, row.at, row.features, tuple(row.arms), tuple(row.chances), row.arm, serving,
         tuple(row.shadow), row.reward,
     )  # fmt: skip

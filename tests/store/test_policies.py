@@ -54,7 +54,7 @@ def bytes_kept(conn):
 
 def test_old_versions_keep_their_row_and_not_their_bytes_unless_one_is_pinned(conn):
     store.hold(conn, ["welcome.hello"])
-    store.settle(conn, "welcome.hello", pinned=2)
+    store.settle(conn, ["welcome.hello"], pinned=2)
     for number in range(1, KEPT + 4):
         store.publish(conn, [policy(number)])
     assert bytes_kept(conn) == [2, *range(4, KEPT + 4)]
@@ -69,6 +69,6 @@ def test_a_number_is_published_once(conn):
 
 def test_what_was_settled_about_a_point_stands_until_it_is_settled_anew(conn):
     assert store.hold(conn, ["a.b", "c.d"]) == {"a.b": PointRow("a.b"), "c.d": PointRow("c.d")}
-    store.settle(conn, "a.b", serves="thompson", written="vw")
+    store.settle(conn, ["a.b"], serves="thompson", written="vw")
     assert store.hold(conn, ["a.b"])["a.b"] == PointRow("a.b", None, "thompson", "vw")
     assert store.standing(conn)["a.b"].serves == "thompson"
