@@ -19,6 +19,9 @@ Z95 = NormalDist().inv_cdf(0.975)
 ENOUGH_CONTACTS = 100  # mature contacts per group before anything is said
 ENOUGH_GOALS = 30  # goals in total before anything is said; per group before a relative lift is shown
 SPLIT_ALARM = 0.001
+PLANNED = 10_000
+"""Contacts at which the any-day interval is narrowest when nobody planned a size. It must not follow today's number: an
+interval that is made anew for every look holds at none of them for certain."""
 WORTH_SHOWING = 1 / 8  # of the control's rate: the smallest lift that planning aims to see
 
 Word = Literal[
@@ -155,11 +158,11 @@ def _shrunk(rate: Rate) -> float:
 
 
 def difference(treated: Rate, control: Rate, planned: int | None = None) -> Difference:
-    """Compare two groups of contacts; `planned` is the size the experiment was made for (default: today's)."""
+    """Compare two groups of contacts; `planned` is the size the experiment was made for (default: PLANNED)."""
     return Difference(
         value=treated.value - control.value,
         now=newcombe(treated, control),
-        any_day=any_day(treated, control, planned or treated.n + control.n),
+        any_day=any_day(treated, control, planned or PLANNED),
         chance=chance_better(treated, control),
         relative=relative_lift(treated, control),
     )
