@@ -15,10 +15,10 @@ from engine.testing import Played
 
 def junit_xml(played: Sequence[Played]) -> str:
     """Return the document."""
-    root = ET.Element("testsuites", name="sojourn", **_counts(played))
+    root = ET.Element("testsuites", {"name": "sojourn", **_counts(played)})
     for name in dict.fromkeys(one.journey for one in played):
         mine = [one for one in played if one.journey == name]
-        suite = ET.SubElement(root, "testsuite", name=name, **_counts(mine))
+        suite = ET.SubElement(root, "testsuite", {"name": name, **_counts(mine)})
         for one in mine:
             _case(suite, one)
     ET.indent(root)

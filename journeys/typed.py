@@ -57,4 +57,8 @@ def _is_time(said: str) -> bool:
     return True
 
 
-_READ = {"date": _is_date, "time": _is_time, "timezone": lambda said: zone(said) is not None}
+def _is_zone(said: str) -> bool:
+    return zone(said) is not None
+
+
+_READ = {"date": _is_date, "time": _is_time, "timezone": _is_zone}

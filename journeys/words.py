@@ -72,20 +72,26 @@ def show_everywhere(journey: Journey) -> Iterator[str]:
 
 def clauses(state: State) -> Iterator[str]:
     """Yield the clauses of a state in their fixed order: when, if, what."""
-    timing = show_after(state)
-    if timing and (state.action is not None or state.window or state.guard or state.until):
-        yield timing
+    yield from timing(state)
+    yield from deed(state)
+
+
+def timing(state: State) -> Iterator[str]:
+    """Yield when a state acts, and its condition; the length of a pure wait stands on its arrow instead."""
+    after = show_after(state)
+    if after and (state.action is not None or state.window or state.guard or state.until):
+        yield after
     if state.until is not None:
         yield f"until {state.until.source}"
     if state.window is not None:
         yield show_window(state.window)
     if state.guard is not None:
         yield f"if {state.guard.source}"
-    yield from _deed(state.action)
 
 
-def _deed(action: Action | None) -> Iterator[str]:
-    match action:
+def deed(state: State) -> Iterator[str]:
+    """Yield what a state does, but for what stands on its arrows and the arms of a decision."""
+    match action := state.action:
         case Send():
             yield action.message
         case Set():

@@ -163,6 +163,10 @@ COMMANDS = (
         ("sojourn config show", "sojourn config show --json"),
     ),
     Command(
+        "care", "config schema", "[-o FILE]", "what editors need to complete and check journeys",
+        "engine.cli.schema:schema", ("sojourn config schema", "sojourn config schema -o journey.schema.json"),
+    ),
+    Command(
         "care", "config push-key", "", "make the key that web push messages are signed with",
         "engine.cli.push_key:push_key", ("sojourn config push-key", "sojourn config push-key --json"),
     ),
