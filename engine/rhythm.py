@@ -1,4 +1,7 @@
-"""At which hours people are there: everyone's shares, counted once a day for `at: best`."""
+"""At which hours people are there: everyone's shares, counted once a day for `at: best`, and written down.
+
+A count is a row of `audit`, so that a walk can be taken again as it was.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from engine.store import signs
+from engine.store.tables import audit
 
 AFRESH = timedelta(days=1)
 
@@ -27,4 +31,5 @@ class Rhythm:
         """Return the shares of signs by local hour; empty when there are too few to say."""
         if self.names and (self._since is None or now - self._since >= AFRESH):
             self._hours, self._since = signs.everyone(conn, now, self.names, self.zone), now
+            conn.execute(audit.insert().values(at=now, what="hours", detail={"hours": list(self._hours)}))
         return self._hours

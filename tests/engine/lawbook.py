@@ -62,6 +62,8 @@ def _action(draw: Any, names: list[str]) -> str:
                 f"send: {message}, when_capped: skip",
                 f"choose: {{arms: [email/hello, email/again, push/nudge, nothing], {REWARD}}}",
                 f"choose: {{arms: [email/hello, push/nudge], {REWARD}}}, when_capped: switch",
+                f"choose: {{arms: [email/hello, push/nudge, nothing], times: [now, morning, evening], {REWARD}}}",
+                f"choose: {{arms: [email/again, nothing], times: [noon], keep: contact, {REWARD}}}, when_capped: skip",
                 f"wait_for: {{event: poked, within: 20h}}, then: {target}",
                 f'wait_for: {{event: poked, if: contact.tier == "gold", within: 9h}}, else: {target}',
                 f"split: {{{names[-1]}: 30%, exit: 70%}}",
@@ -92,11 +94,11 @@ def journey(draw: Any, name: str) -> str:
     lines.append("states:")
     for own in names:
         after = draw(st.sampled_from(["1h", "5h", "1d", "26h", "2d"]))
-        window = draw(
-            st.sampled_from(["", ', at: "10:00"', ', at: "09:00-12:00"', ", days: weekdays", ', at: "23:30"'])
-        )
+        action = _action(draw, names)
+        hours = [', at: "10:00"', ', at: "09:00-12:00"', ', at: "23:30"', ", at: best"]
+        window = draw(st.sampled_from(["", ", days: weekdays", *([] if "times:" in action else hours)]))
         guard = draw(st.sampled_from(["", ", if: no paid within 2d", ', if: contact.tier == "basic"']))
-        lines.append(f"  {own}: {{after: {after}{window}{guard}, max_visits: 3, {_action(draw, names)}}}")
+        lines.append(f"  {own}: {{after: {after}{window}{guard}, max_visits: 3, {action}}}")
     return "\n".join(lines) + "\n"
 
 
