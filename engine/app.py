@@ -49,6 +49,7 @@ class Options:
     durability: str = "full"
     store: sa.Engine | None = None
     follows: bool = True  # False: what is given runs, whatever is deployed (a simulation)
+    check: Callable[[Definitions], None] = lambda _: None  # raises what keeps definitions from running
 
 
 def read(root: Path | None, env: Mapping[str, str] | None = None) -> Definitions:
@@ -75,8 +76,9 @@ def build(definitions: Definitions, options: Options | None = None) -> Engine:
         options.url or project.store, "normal" if options.durability == "normal" else "full"
     )
     check_schema(store)
-    versions, running = begin(store, definitions, options.clock.now())
+    versions, running = begin(store, definitions, options.clock.now(), options.check)
     definitions = running if options.follows else definitions
+    options.check(definitions)
     project = known(definitions)
     settle()
     zone = ZoneInfo(project.timezone)

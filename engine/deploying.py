@@ -8,6 +8,7 @@ Rules
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -59,10 +60,18 @@ def _one(conn: sa.Connection, one: JourneyPlan, wish: Wish, now: datetime) -> Do
         deploying.withdraw(conn, one.name)
         return Done(one.name, one.old, 0)
     number = deploying.publish(conn, one.version, now)
-    moved = deploying.move(conn, one.name, [way for way, _ in one.ways], now)
-    counts = {(way.old, way.new): moved[way.old] for way, _ in one.ways}
+    counts = _back(conn, one)
+    moved = deploying.move(conn, one.name, [way for way, _ in one.ways], (number, now))
+    counts |= {(way.old, way.new): moved[way.old] for way, _ in one.ways}
     retimed = _retime(conn, one) if wish.retime else 0
     return Done(one.name, one.old, number, counts, retimed)
+
+
+def _back(conn: sa.Connection, one: JourneyPlan) -> dict[tuple[str, str], int]:
+    """Put those back who were moved by what is taken back; their alarms may be gone."""
+    deploying.put_back(conn, one.returns)
+    ring_each(conn, [(back.contact_id, back.due_at) for back in one.returns if back.due_at is not None])
+    return dict(Counter((back.new, back.old) for back in one.returns))
 
 
 def _retime(conn: sa.Connection, one: JourneyPlan) -> int:

@@ -8,7 +8,8 @@ Rules
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fnmatch import fnmatchcase
@@ -20,7 +21,7 @@ from engine.effects import Effect, Ground
 from engine.errors import NotFound
 from engine.retiming import retimed
 from engine.store import deploying
-from engine.store.deploying import Version, Way
+from engine.store.deploying import Displaced, Stand, Version, Way
 from engine.versions import data_source, data_version, known, read_kept, try_kept, version_of, with_data
 from journeys import EXIT, Journey
 from journeys.check_deploy import removed_state
@@ -63,6 +64,7 @@ class JourneyPlan:
     inside: int = 0
     changes: tuple[Change, ...] = ()
     ways: tuple[tuple[Way, int], ...] = ()  # who goes where, of states that are gone
+    returns: tuple[Displaced, ...] = ()  # who goes back where a later version took them from
     dues: Mapping[str, datetime] = field(default_factory=dict)  # run -> when it acts after --retime
     now: int = 0  # of those: runs that would act at once
     says: str = ""
@@ -162,7 +164,7 @@ def _journey(look: _Look, which: tuple[str, Version | None], places: Mapping[str
     name, old = which
     count = sum(places.values())
     if wish.back is not None:
-        return _changed(look, (old, _older(look.conn, wish.back)), places, wish)
+        return _changed(look, (old, _older(look.conn, wish.back)), wish)
     if name not in look.files.journeys:
         problems = _broken(look.files).get(name, ())
         if problems:
@@ -172,7 +174,7 @@ def _journey(look: _Look, which: tuple[str, Version | None], places: Mapping[str
         return _new(look, name, count)
     if old.version == look.files.journeys[name].version:
         return JourneyPlan(name, "unchanged", old=old.number, new=old.number, inside=count)
-    return _changed(look, (old, version_of(look.files, name)), places, wish)
+    return _changed(look, (old, version_of(look.files, name)), wish)
 
 
 def _older(conn: sa.Connection, back: tuple[str, int]) -> Version:
@@ -214,16 +216,18 @@ def _next_number(conn: sa.Connection, name: str, version: str) -> int:
     return numbers.get((name, version), 1 + max(numbers.values(), default=0))
 
 
-def _changed(look: _Look, which: tuple[Version | None, Version], places: Mapping[str, int], wish: Wish) -> JourneyPlan:
+def _changed(look: _Look, which: tuple[Version | None, Version], wish: Wish) -> JourneyPlan:
     old, new = which
     if old is None:
         raise NotFound(f"{new.journey} is not deployed; deploy its file")
     before = try_kept(old, look.project)[0]
     after = look.files.journeys[new.journey] if wish.back is None else read_kept(new, look.project)
     runs = deploying.stands(look.conn, new.journey)
+    returns = tuple(deploying.displaced_since(look.conn, new.journey, new.number)) if wish.back else ()
+    places = _after(runs, returns)
     ground = Ground(before, after, runs, (look.project.name, look.now), look.conn)
     dues = retimed(look.conn, ground.retimed, (after, look.project), look.now)
-    ways, lost = _ways((before, after), places, wish)
+    ways, lost = _ways((before, after), Counter(places.values()), wish)
     found = [
         Change(one, file, effects.effect(one, file, replace(ground, dues=dues)))
         for file, text in (("", new.source), *sorted(new.files.items()))
@@ -231,10 +235,15 @@ def _changed(look: _Look, which: tuple[Version | None, Version], places: Mapping
     ]
     return JourneyPlan(
         new.journey, "changed" if old.version != new.version else "unchanged", new, old.number,
-        _next_number(look.conn, new.journey, new.version), sum(places.values()), tuple(found), ways, dues,
+        _next_number(look.conn, new.journey, new.version), len(runs), tuple(found), ways, returns, dues,
         sum(at <= look.now for at in dues.values()), problems=lost,
         rechecked=before is None or before.enter.check != after.enter.check,
     )  # fmt: skip
+
+
+def _after(runs: Iterable[Stand], returns: Iterable[Displaced]) -> dict[str, str]:
+    """Return the state of each run once those who go back have gone: the last move of a run is undone first."""
+    return {run.id: run.state for run in runs} | {one.run: one.old for one in returns}
 
 
 def _ways(

@@ -12,7 +12,7 @@ Rules
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import blake2b
@@ -21,6 +21,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from engine.errors import ConfigError, DefinitionError
+from engine.proofs import used_by
 from engine.store import deploying
 from engine.store.connect import alone, reading, writing
 from engine.store.deploying import Standing, Version
@@ -79,8 +80,17 @@ class Versions:
         return changed(self.files, self.standing)
 
 
-def begin(store: sa.Engine, files: Definitions, now: datetime) -> tuple[Versions, Definitions]:
-    """Return what runs on this store; the very first start deploys the files. DefinitionError when nothing can run."""
+Check = Callable[[Definitions], None]
+"""Raises what keeps definitions from running."""
+
+
+def begin(
+    store: sa.Engine, files: Definitions, now: datetime, check: Check = lambda _: None
+) -> tuple[Versions, Definitions]:
+    """Return what runs on this store; the very first start deploys the files, if `check` has nothing against them.
+
+    DefinitionError when nothing can run.
+    """
     found = Versions(files)
     if files.project is None:
         raise DefinitionError(files.problems)
@@ -90,6 +100,8 @@ def begin(store: sa.Engine, files: Definitions, now: datetime) -> tuple[Versions
         return found, running
     if not files.ok:
         raise DefinitionError(files.problems)
+    if not found.standing.versions:
+        check(files)
     with writing(store) as conn:
         alone(conn)
         found.began = _first(conn, files, now)
@@ -125,6 +137,15 @@ def version_of(files: Definitions, name: str) -> Version:
     """Return what of the files is kept as the version of a journey."""
     journey = files.journeys[name]
     return Version(name, journey.version, 0, files.sources.get(name, ""), files.files.get(name, {}))
+
+
+def with_used_messages(definitions: Definitions) -> Definitions:
+    """Return the definitions with those messages only that their journeys may send."""
+    project = definitions.project
+    if project is None:
+        return definitions
+    used = {name: paths for name, paths in project.messages.items() if used_by(name, definitions)}
+    return replace(definitions, project=replace(project, messages=used))
 
 
 def data_source(files: Definitions) -> str:

@@ -13,7 +13,7 @@ from engine.cli.config import masked
 from engine.cli.failure import as_problems, shown
 from engine.cli.flags import WrongUse
 from engine.cli.plan import described, summary, told
-from engine.cli.session import Session
+from engine.cli.session import Session, check_messages
 from engine.cli.text import counted
 
 if TYPE_CHECKING:
@@ -53,7 +53,8 @@ def deploy(
                           as_problems(found.blocked), 1)  # fmt: skip
         if not found.any:
             return Answer(told(found) | {"deployed": []}, [*lines, summary(found)])
-        _check_templates(files)
+        if wish.back is None:
+            check_messages(files)
         if not session.speaks_json:
             for line in lines:
                 session.say(line)
@@ -88,16 +89,6 @@ def _what(found: Plan) -> str:
     ]
     said = [part for part in parts if part]
     return ", ".join(said[:-1]) + (" and " if said[1:] else "") + said[-1]
-
-
-def _check_templates(files: Definitions) -> None:
-    """Refuse journeys whose messages cannot be rendered, before anybody is asked."""
-    from engine.errors import DefinitionError
-    from engine.proofs import proofs
-
-    errors = [problem for problem in (proofs(files) if files.ok else ()) if problem.severity == "error"]
-    if errors:
-        raise DefinitionError(errors)
 
 
 def _done(session: Session, store: sa.Engine, files: Definitions, wish: Wish) -> Answer:

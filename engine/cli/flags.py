@@ -57,7 +57,7 @@ def read_flags(argv: Sequence[str]) -> tuple[Flags, list[str]]:
         if word == "--":
             return flags, [*rest, word, *words]
         name, equals, value = word.partition("=")
-        if word in SWITCHES:
+        if word in SWITCHES and not (word == "--version" and rest):  # behind a command it is that command's own
             setattr(flags, SWITCHES[word], True)
         elif name in VALUES:
             _set(flags, name, value if equals else next(words, None))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -67,7 +68,9 @@ def _journey(one: JourneyPlan) -> list[str]:
     head = f"{one.name}   v{one.old} → v{one.new}"
     lines = columns([(head, "", inside)], gap=3) + columns(rows, gap=3)
     moved = [f"  ↷ {way.old} → {way.new}: {count:,} inside go there" for way, count in one.ways]
-    return lines + moved + ([] if one.changes or one.ways else ["  comments and layout only"])
+    back = Counter((gone.new, gone.old) for gone in one.returns)
+    moved += [f"  ↶ {new} → {old}: {count:,} go back where they were" for (new, old), count in back.items()]
+    return lines + moved + ([] if one.changes or moved else ["  comments and layout only"])
 
 
 def _row(change: Change, one: JourneyPlan) -> tuple[str, str, str]:

@@ -117,14 +117,9 @@ class Session:
         from dataclasses import replace
 
         from engine.app import Options, build
-        from engine.errors import DefinitionError
-        from engine.proofs import proofs
 
-        broken = [one for one in proofs(definitions) if one.severity == "error"] if definitions.ok else []
-        if broken:
-            raise DefinitionError(broken)
         given = options or Options()
-        engine = build(definitions, replace(given, url=given.url or self.flags.url))
+        engine = build(definitions, replace(given, url=given.url or self.flags.url, check=check_messages))
         try:
             yield engine
         finally:
@@ -186,6 +181,16 @@ class Session:
             words.encode(stream.encoding or "utf-8", "replace").decode(stream.encoding or "utf-8"), file=stream, end=end
         )
         stream.flush()
+
+
+def check_messages(definitions: Definitions) -> None:
+    """Raise what is wrong with the messages that these journeys send."""
+    from engine.errors import DefinitionError
+    from engine.proofs import proofs
+    from engine.versions import with_used_messages
+
+    if definitions.ok and (broken := [p for p in proofs(with_used_messages(definitions)) if p.severity == "error"]):
+        raise DefinitionError(broken)
 
 
 def _env_file(path: Path) -> dict[str, str]:

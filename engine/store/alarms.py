@@ -27,7 +27,10 @@ def ring(conn: sa.Connection, contact_ids: Iterable[str], at: datetime) -> None:
 
 def ring_each(conn: sa.Connection, dues: Iterable[tuple[str, datetime]]) -> None:
     """Set the alarm of each contact to its own instant, unless it rings earlier."""
-    rows = [{"contact_id": contact_id, "due_at": at} for contact_id, at in sorted(dues)]
+    first: dict[str, datetime] = {}
+    for contact_id, at in dues:
+        first[contact_id] = min(at, first.get(contact_id, at))
+    rows = [{"contact_id": contact_id, "due_at": at} for contact_id, at in sorted(first.items())]
     if rows:
         write(conn, _earlier(conn.dialect.name), rows)
 

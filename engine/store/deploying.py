@@ -17,17 +17,18 @@ from typing import Any
 import sqlalchemy as sa
 
 from engine.store.sets import write
-from engine.store.tables import audit, deployments, dictionaries, enrollments, pauses, schedules
+from engine.store.tables import audit, deployments, dictionaries, displaced, enrollments, pauses, schedules
 from journeys import EXIT
 
 d = deployments.c
 y = dictionaries.c
 e = enrollments.c
+x = displaced.c
 
 INSIDE = e.status.in_(("active", "queued"))
 PLACED = e.status.in_(("active", "queued", "parked"))  # a parked run goes on where it is, once somebody unparks it
 
-_RETIME = enrollments.update().where(e.id == sa.bindparam("of"))
+_SET = enrollments.update().where(e.id == sa.bindparam("of"))
 _STANDING = sa.union_all(
     sa.select(sa.literal_column("'journey'"), d.journey, d.version).where(d.live),
     sa.select(sa.literal_column("'data'"), sa.literal_column("''"), y.version).where(y.live),
@@ -148,15 +149,17 @@ class Way:
     alike: bool = False
 
 
-def move(conn: sa.Connection, journey: str, ways: Iterable[Way], now: datetime) -> dict[str, int]:
-    """Take people from states that are gone to others, or out; return how many, by state.
+def move(conn: sa.Connection, journey: str, ways: Iterable[Way], when: tuple[int, datetime]) -> dict[str, int]:
+    """Take people from states that are gone to others, or out, for version `when`; return how many, by state.
 
     In the new state they act when they were to act in the old one. What had begun there (a wait, a hold, a draw
     whose message waits for its hour) goes on where the states are alike, and is over elsewhere.
     """
+    number, now = when
     counts = {}
     for way in ways:
         there = (e.journey == journey) & (e.state == way.old) & PLACED
+        _remember(conn, way, number, there)
         away: dict[str, Any] = {"state": way.new}
         if way.new == EXIT:
             away = {"status": "left", "reason": "moved", "left_at": now, "due_at": None}
@@ -164,6 +167,72 @@ def move(conn: sa.Connection, journey: str, ways: Iterable[Way], now: datetime) 
             away |= {"phase": "ready", "held_since": None, "drawn": ""}
         counts[way.old] = conn.execute(sa.update(enrollments).where(there).values(away)).rowcount
     return counts
+
+
+def _remember(conn: sa.Connection, way: Way, number: int, there: sa.ColumnElement[bool]) -> None:
+    """Note how those stand who will be moved; a version that is deployed once more moves anew."""
+    again = sa.select(e.id).where(there)
+    conn.execute(displaced.delete().where(x.number == number, x.run.in_(again)))
+    new = sa.literal(way.new)
+    as_they_stand = (
+        e.id, sa.literal(number), e.journey, e.state, new, e.steps, e.status, e.phase, e.due_at, e.held_since, e.drawn
+    )  # fmt: skip
+    names = ["run", "number", "journey", "old", "new", "steps", "status", "phase", "due_at", "held_since", "drawn"]
+    conn.execute(displaced.insert().from_select(names, sa.select(*as_they_stand).where(there)))
+
+
+@dataclass(frozen=True, slots=True)
+class Displaced:
+    """A run that version `number` moved, as it stood before."""
+
+    run: str
+    contact_id: str
+    number: int
+    old: str
+    new: str
+    status: str
+    phase: str
+    due_at: datetime | None
+    held_since: datetime | None
+    drawn: str
+
+
+def displaced_since(conn: sa.Connection, journey: str, number: int) -> list[Displaced]:
+    """Return the runs that versions above `number` moved and that did nothing since, the last moves first."""
+    other = enrollments.alias()
+    inside_again = sa.exists().where(
+        other.c.contact_id == e.contact_id, other.c.journey == e.journey, other.c.status == "active", other.c.id != e.id
+    )
+    query = (
+        sa.select(
+            x.run, e.contact_id, x.number, x.old, x.new, x.status, x.phase, x.due_at, x.held_since, x.drawn,
+            e.state, e.status.label("is_now"), e.reason,
+        )
+        .join_from(displaced, enrollments, e.id == x.run)
+        .where(x.journey == journey, x.number > number, x.steps == e.steps, (x.new != EXIT) | ~inside_again)
+        .order_by(x.number.desc(), x.run)
+    )  # fmt: skip
+    place: dict[str, str] = {}
+    found = []
+    for *fields, state, is_now, reason in conn.execute(query):
+        one = Displaced(*fields)
+        gone = EXIT if is_now == "left" and reason == "moved" else state
+        if place.get(one.run, gone) == one.new:
+            place[one.run] = one.old
+            found.append(one)
+    return found
+
+
+def put_back(conn: sa.Connection, some: Iterable[Displaced]) -> int:
+    """Let these runs stand where they stood; return how many. Of two moves of a run the later one is undone first."""
+    rows = [
+        {
+            "of": one.run, "state": one.old, "status": one.status, "phase": one.phase, "due_at": one.due_at,
+            "held_since": one.held_since, "drawn": one.drawn, "reason": None, "left_at": None,
+        }
+        for one in some
+    ]  # fmt: skip
+    return write(conn, _SET, rows) if rows else 0
 
 
 def note(conn: sa.Connection, what: str, detail: Mapping[str, Any], now: datetime) -> None:
@@ -200,10 +269,9 @@ def retime(conn: sa.Connection, dues: Mapping[str, datetime]) -> int:
     if not dues:
         return 0
     rows = [{"of": id_, "due_at": at} for id_, at in dues.items()]
-    return write(conn, _RETIME, rows)
+    return write(conn, _SET, rows)
 
 
 def forget_timetables(conn: sa.Connection, journeys: Iterable[str]) -> None:
     """Let these journeys' checks be set anew by the next tick: their hours have changed."""
     conn.execute(schedules.delete().where(schedules.c.journey.in_(list(journeys))))
-

@@ -366,6 +366,21 @@ dictionaries = sa.Table(
     sa.Column("live", sa.Boolean, nullable=False),
 )  # fmt: skip
 
+displaced = sa.Table(
+    "displaced", metadata,  # runs that a deploy took out of a state that was gone, as they stood: what undo goes by
+    sa.Column("run", Key, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),  # of the version that was deployed
+    sa.Column("journey", Word, nullable=False),
+    sa.Column("old", sa.String(130), nullable=False),
+    sa.Column("new", sa.String(130), nullable=False),
+    sa.Column("steps", sa.Integer, nullable=False),
+    sa.Column("status", Word, nullable=False),
+    sa.Column("phase", Word, nullable=False),
+    sa.Column("due_at", Instant),
+    sa.Column("held_since", Instant),
+    sa.Column("drawn", sa.String(200), nullable=False),
+)  # fmt: skip
+
 pauses = sa.Table(
     "pauses", metadata,  # where no clock runs and nothing leaves; state "" = the whole journey, journey "" = all
     sa.Column("journey", Word, primary_key=True),

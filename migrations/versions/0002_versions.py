@@ -22,7 +22,7 @@ UPDATE deployments SET number = (
 
 
 def upgrade() -> None:
-    """Number the versions there are; make room for data.yaml and for what is paused."""
+    """Number the versions there are; make room for data.yaml, for what a deploy moved, and for pauses."""
     with op.batch_alter_table("deployments", recreate=_recreate()) as deployments:
         deployments.add_column(sa.Column("number", sa.Integer, nullable=False, server_default="0"))
         deployments.add_column(sa.Column("files", Json, nullable=False, server_default="{}"))
@@ -36,6 +36,20 @@ def upgrade() -> None:
         sa.Column("live", sa.Boolean, nullable=False),
     )
     op.create_table(
+        "displaced",
+        sa.Column("run", sa.String(80), primary_key=True),
+        sa.Column("number", sa.Integer, primary_key=True),
+        sa.Column("journey", sa.String(64), nullable=False),
+        sa.Column("old", sa.String(130), nullable=False),
+        sa.Column("new", sa.String(130), nullable=False),
+        sa.Column("steps", sa.Integer, nullable=False),
+        sa.Column("status", sa.String(64), nullable=False),
+        sa.Column("phase", sa.String(64), nullable=False),
+        sa.Column("due_at", Instant),
+        sa.Column("held_since", Instant),
+        sa.Column("drawn", sa.String(200), nullable=False),
+    )
+    op.create_table(
         "pauses",
         sa.Column("journey", sa.String(64), primary_key=True),
         sa.Column("state", sa.String(130), primary_key=True),
@@ -47,6 +61,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Forget the numbers, the other files and the pauses."""
     op.drop_table("pauses")
+    op.drop_table("displaced")
     op.drop_table("dictionaries")
     with op.batch_alter_table("deployments", recreate=_recreate()) as deployments:
         deployments.drop_column("files")
