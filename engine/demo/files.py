@@ -2,7 +2,6 @@
 
 Rules
 - What the reader finds in journeys/ is what ran in the live days, to the letter.
-- The invented shop's orders are net of discounts, so the discount is not charged to its message a second time.
 - The history ran from files too (the same ones with their decisions at random), so that the store can show them.
 """
 
@@ -29,7 +28,6 @@ LIVE = (
     ("sojourn.yaml", r"^project: .*$", "project: {name}"),
     (CART, r"^holdout: .*$", f"holdout: {HOLDOUT}                      # larger than usual: a demo has few people"),
     (CART, r"(baseline: \{arm: email/cart_social, share: )[^}]*\}", rf"\g<1>{BASELINE}}}"),
-    (CART, r", cost: 0\.10 \* entry\.value\}", "}  # its cost: this shop's order totals are what was paid"),
 )
 PLAIN = (
     ("sojourn.yaml", r"policy: vw", "policy: random"),
