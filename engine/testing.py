@@ -1,8 +1,8 @@
 """Running the tests that stand in journey files: a person, a script, the real engine on a clock that jumps.
 
 Rules
-- Every test has an engine of its own and an empty store; all journeys run in it, as they would. Only timetables
-  stand still: whoever enters by a segment, on a schedule or by hand is let in at the start, and a daily limit holds
+- Every test has an engine of its own and an empty store; all journeys run in it, as they would (`alone`: none but the
+  one that is tested). Only timetables stand still: whoever enters by a segment, on a schedule or by hand is let in at the start, and a daily limit holds
   nobody up.
 - Nothing is learned, so a test ends as it ended yesterday: a choice that matters is forced with `choose`.
 - A test that fails, or cannot even be read, stops no other.
@@ -102,7 +102,10 @@ class Stage:
         start = instant(test.start.date(), test.start.time(), zone)
         contact_id = self._person(journey, test.group)
         _empty(self.store)
-        world = virtual(self.definitions, start, Options(seed=self.project.name, store=self.store))
+        playing = {journey.name: journey} if test.alone else self.definitions.journeys
+        world = virtual(
+            replace(self.definitions, journeys=playing), start, Options(seed=self.project.name, store=self.store)
+        )
         self._prepare(world, journey, test, contact_id)
         _live(world, _script(test, contact_id, start), start + LONGEST)
         return _told(world, journey, contact_id, (start, zone))

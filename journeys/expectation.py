@@ -83,5 +83,6 @@ class JourneyTest:
     events: tuple[Happens, ...] = ()
     forced: Mapping[str, str] = field(default_factory=dict)  # state -> arm id
     group: TestGroup = "learner"
+    alone: bool = False  # no other journey runs
     expected: Expected = field(default_factory=Expected)
     broken: tuple[Problem, ...] = ()

@@ -73,6 +73,7 @@ def _test(page: Page, item: Node, about: Tested) -> JourneyTest:
         events=tuple(event for node in fields.items("events") for event in _happens(page, node, about)),
         forced=_forced(fields, about),
         group=cast(TestGroup, fields.choice("group", GROUPS, "learner")),
+        alone=fields.flag("alone", default=False),
         expected=_expected(page, fields.node_of("expect"), about),
     )
 

@@ -82,6 +82,14 @@ def test_a_cap_that_is_used_up_is_named_with_its_line_and_its_user(played):
     assert f"email 1/day is used up (sojourn.yaml:{line}), last by welcome/hello, Mon 20 Oct 08:10" in reasons(one)
 
 
+def test_alone_no_other_journey_takes_a_slot(played):
+    events = "[{at: 0h, signed_up: {}}, {at: 1h, cart_abandoned: {cart_id: A, value: 30, items_count: 1}}]"
+    body = f"start: 2025-10-20T08:10\n{GOLD}\nevents: {events}\n"
+    expect = 'expect: {sent: [{email/cart_concierge: "2025-10-20T09:00..19:00"}]}\n'
+    assert not played(body + expect).passed
+    assert played(f"{body}alone: true\n{expect}").passed
+
+
 def test_a_condition_that_is_false_is_told_with_its_values_and_line(played):
     one = played(f"events: [{CART}]\nexpect: {{path: [cool_off, route, concierge]}}\n")
     assert one.misses[0].got == "cool_off → route → recover"
