@@ -19,12 +19,14 @@ from channels.templates import Template, load_template
 from channels.uses import Use, uses
 from journeys import Choose, Journey, Problem, Send, State
 from journeys.facts import NO_FACTS, Facts
+from journeys.ignoring import heeded
 from journeys.page import near
 from journeys.place import Place
 from journeys.problem import Edit
 from journeys.project import Definitions, Project
 
 UNKNOWN = re.compile(r'^(there is no "|"[^"]+" is not known)')
+FEW = 0.01  # of contacts; fewer without a value are no reason to say something else
 PAGES = ("unsubscribe_url", "preferences_url", "view_url")
 LINK = "https://example.test/{}"
 
@@ -35,8 +37,10 @@ def proofs(definitions: Definitions, facts: Facts = NO_FACTS) -> list[Problem]:
     if project is None:
         return []
     readers = [Reader(message, files, definitions, facts) for message, files in sorted(project.messages.items())]
-    found = (problem_of(flaw, project) for reader in readers for flaw in reader.flaws())
-    return sorted(dict.fromkeys(found), key=lambda one: (one.file, one.line, one.col, one.code))
+    found = [problem_of(flaw, project) for reader in readers for flaw in reader.flaws()]
+    texts = {shown(file, project): _text(file) for reader in readers for file in reader.files}
+    judged = () if any(one.severity == "error" for one in found) else tuple(texts)
+    return sorted(dict.fromkeys(heeded(found, texts, judged)), key=lambda one: (one.file, one.line, one.col, one.code))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,7 @@ class Reader:
         yield from unknown
         for file in self.files:
             yield from self._looks(file, template)
+            yield from self._gaps(file)
         for locale in template.variants:
             yield from self._filled(template, locale, (names, bool(unknown)))
 
@@ -86,6 +91,15 @@ class Reader:
             return ()
         share = "" if missing is None else f" (missing for {missing:.0%} of contacts)"
         return (f'give a fallback too: `{{{{ contact.{name} or "there" }}}}`{share}',)
+
+    def _gaps(self, file: Path) -> Iterator[Flaw]:
+        """Yield W910 for values that some contacts do not have, where nothing else is said to them."""
+        for use in uses(str(file), _text(file)):
+            share = self.facts.without.get(use.name, 0.0) if use.root == "contact" else 0.0
+            if share >= FEW and not use.guarded:
+                says = f"{share:.0%} of contacts have no {use.name}: for them nothing is printed here"
+                help_ = f'say something else to them: `{{{{ contact.{use.name} or "there" }}}}`'
+                yield Flaw("W910", "warning", str(file), use.line, says, use.col, use.end_col, helps=(help_,))
 
     def _entries(self) -> list[str]:
         return [journey.name for journey in used_by(self.message, self.definitions)]
@@ -211,14 +225,18 @@ def _text(file: Path) -> str:
     return file.read_text(encoding="utf-8-sig", errors="replace").replace("\r\n", "\n").replace("\r", "\n")
 
 
+def shown(file: Path, project: Project) -> str:
+    """Return a file as the project names it."""
+    return file.relative_to(project.root).as_posix() if file.is_relative_to(project.root) else str(file)
+
+
 def problem_of(flaw: Flaw, project: Project) -> Problem:
     """Return a flaw as lint says it, its file as the project names it."""
     file = Path(flaw.file)
-    shown = file.relative_to(project.root).as_posix() if file.is_relative_to(project.root) else flaw.file
     col, end_col = (flaw.col, flaw.end_col) if flaw.col else _whole(file, flaw.line)
     return Problem(
-        flaw.code, flaw.severity, shown, flaw.line, col, end_col, flaw.says, label=flaw.label, helps=flaw.helps,
-        notes=flaw.notes, fix=tuple(Edit(*edit) for edit in flaw.edits),
+        flaw.code, flaw.severity, shown(file, project), flaw.line, col, end_col, flaw.says, label=flaw.label,
+        helps=flaw.helps, notes=flaw.notes, fix=tuple(Edit(*edit) for edit in flaw.edits),
     )  # fmt: skip
 
 

@@ -29,14 +29,6 @@ def check(journey: Journey, project: Project, facts: Facts = NO_FACTS) -> list[P
     return sorted(found, key=lambda problem: (problem.file, problem.line, problem.col, problem.code))
 
 
-def ignored(problem: Problem, source: str) -> bool:
-    """Return whether the line of `problem` ends with `# lint: ignore[CODE]`; errors cannot be ignored."""
-    lines = source.split("\n")
-    line = lines[problem.line - 1] if 0 < problem.line <= len(lines) else ""
-    codes = line.partition("# lint: ignore[")[2].partition("]")[0]
-    return problem.severity == "warning" and problem.code in [code.strip() for code in codes.split(",")]
-
-
 def no_word_on_reentry(journey: Journey, _: Project) -> Iterator[Problem]:
     """W901: an event can come twice; the file should say what then."""
     place = journey.places.get("enter")

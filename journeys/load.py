@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from journeys.build import build
-from journeys.check import check, ignored
+from journeys.check import check
 from journeys.check_names import noted
 from journeys.data_file import read_data
 from journeys.facts import NO_FACTS, Facts
 from journeys.fragments import Fetch, Shelf
+from journeys.ignoring import heeded
 from journeys.journey import Journey
 from journeys.messages import messages
 from journeys.page import Page
@@ -61,19 +62,22 @@ def load(root: Path, env: Mapping[str, str], ask: Ask = _nobody) -> Definitions:
     `ask` gives what the store knows; problems then say more, and hints that need counts are given.
     """
     root = root.resolve()
-    project, problems = load_project(root, env)
+    project, pages = _project(root, env)
+    problems, texts = _found(pages), _texts(pages)
     facts = ask(project) if project is not None else NO_FACTS
     journeys: dict[str, Journey] = {}
     sources: dict[str, str] = {}
     files: dict[str, Mapping[str, str]] = {}
     for path in _yaml_files(root / "journeys"):
         page = _page(root, path)
+        texts |= _texts([page])
         if project is None:
             read(page)
             problems += page.problems
             continue
         loaded = _loaded(page, project, Around(_fetch(root), _names(root / "fragments"), facts))
         problems += loaded.problems
+        texts |= loaded.files
         journey = loaded.journey
         if journey is not None and journey.name in journeys:
             problems.append(_twice(journey, journeys[journey.name]))
@@ -81,13 +85,20 @@ def load(root: Path, env: Mapping[str, str], ask: Ask = _nobody) -> Definitions:
             journeys[journey.name] = journey
             sources[journey.name] = "\n".join(page.lines)
             files[journey.name] = loaded.files
-    return Definitions(project, journeys, _ordered(noted(problems, facts)), sources, files)
+    return Definitions(project, journeys, _said(noted(problems, facts), texts), sources, files)
 
 
 def load_project(root: Path, env: Mapping[str, str]) -> tuple[Project | None, list[Problem]]:
     """Return the project of sojourn.yaml, data.yaml and templates/, and what is wrong with it."""
+    project, pages = _project(root, env)
+    return project, heeded(_found(pages), _texts(pages), ())
+
+
+def _project(root: Path, env: Mapping[str, str]) -> tuple[Project | None, list[Page]]:
     if not (root / PROJECT).is_file():
-        return None, [Problem("S113", "error", PROJECT, 1, 1, 2, f"no {PROJECT} in {root}")]
+        page = Page(PROJECT, "")
+        page.add("S113", (1, 1, 2), f"no {PROJECT} in {root}")
+        return None, [page]
     data_page = _page(root, root / DATA) if (root / DATA).is_file() else Page(DATA, "")
     data = read_data(data_page, read(data_page))
     page = _page(root, root / PROJECT)
@@ -95,8 +106,15 @@ def load_project(root: Path, env: Mapping[str, str]) -> tuple[Project | None, li
     project = read_project(page, node, data, (root, env)) if node is not None else None
     if node is None and not page.problems:
         page.add("S113", (1, 1, 2), f"{PROJECT} is empty")
-    problems = page.problems + data_page.problems
-    return (replace(project, messages=messages(root)) if project else None), problems
+    return (replace(project, messages=messages(root)) if project else None), [page, data_page]
+
+
+def _found(pages: Iterable[Page]) -> list[Problem]:
+    return [problem for page in pages for problem in page.problems]
+
+
+def _texts(pages: Iterable[Page]) -> dict[str, str]:
+    return {page.file: "\n".join(page.lines) for page in pages}
 
 
 def load_journey(
@@ -106,8 +124,9 @@ def load_journey(
 
     Without `fetch` they are read from the project's folder.
     """
-    loaded = _loaded(Page(file, text), project, Around(fetch or _fetch(project.root), (), facts))
-    return loaded.journey, list(_ordered(noted(loaded.problems, facts)))
+    page = Page(file, text)
+    loaded = _loaded(page, project, Around(fetch or _fetch(project.root), (), facts))
+    return loaded.journey, list(_said(noted(loaded.problems, facts), {**loaded.files, **_texts([page])}))
 
 
 def _loaded(page: Page, project: Project, around: Around) -> Loaded:
@@ -116,12 +135,12 @@ def _loaded(page: Page, project: Project, around: Around) -> Loaded:
     if root is None and not page.problems:
         page.add("S113", (1, 1, 2), "this file is empty")
     journey = build(page, root, project, shelf) if root is not None else None
-    found = [*page.problems, *(problem for other, _ in shelf.pages.values() for problem in other.problems)]
+    others = [other for other, _ in shelf.pages.values()]
+    found = _found([page, *others])
     if journey is None or _broken(journey, found):
-        return Loaded(None, _heeded(found, page))
+        return Loaded(None, tuple(found), _texts(others))
     found += check(journey, project, around.facts)
-    files = {file: "\n".join(other.lines) for file, (other, _) in shelf.pages.items()}
-    return Loaded(None if _broken(journey, found) else journey, _heeded(found, page), files)
+    return Loaded(None if _broken(journey, found) else journey, tuple(found), _texts(others))
 
 
 def _broken(journey: Journey, problems: Iterable[Problem]) -> bool:
@@ -130,10 +149,11 @@ def _broken(journey: Journey, problems: Iterable[Problem]) -> bool:
     return any(problem.severity == "error" and problem not in of_tests for problem in problems)
 
 
-def _heeded(problems: Iterable[Problem], page: Page) -> tuple[Problem, ...]:
-    """Return the problems without the warnings that their line asks to ignore."""
-    source = "\n".join(page.lines)
-    return tuple(problem for problem in problems if problem.file != page.file or not ignored(problem, source))
+def _said(problems: Iterable[Problem], texts: Mapping[str, str]) -> tuple[Problem, ...]:
+    """Return what is said in the end: not what the files ask to ignore, and what of that is useless."""
+    found = list(problems)
+    judged = () if any(problem.severity == "error" for problem in found) else tuple(texts)
+    return _ordered(heeded(found, texts, judged))
 
 
 def _ordered(problems: Iterable[Problem]) -> tuple[Problem, ...]:

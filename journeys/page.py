@@ -6,13 +6,12 @@ import re
 from collections.abc import Iterable
 from typing import Any, Literal
 
+from journeys.codes import WARNINGS
 from journeys.node import Node
 from journeys.place import Place
 from journeys.problem import Edit, Label, Problem
 
 Span = tuple[int, int, int]  # line, col, end_col (exclusive)
-
-WARNINGS = frozenset({"B504", "B506", "S120", "X310", "W920"})
 
 _BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # what YAML takes for the end of a line
 

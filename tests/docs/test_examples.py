@@ -15,6 +15,7 @@ from engine.cli import main
 from engine.cli.commands import COMMANDS, find
 from engine.cli.flags import SWITCHES, VALUES, read_flags
 from journeys.build import KEYS
+from journeys.codes import CODES, COUNTED, WARNINGS
 from journeys.load import load, load_journey
 from journeys.names import Names
 from journeys.page import Page
@@ -164,13 +165,16 @@ def test_the_push_message_that_is_shown_renders(project):
 
 
 def test_the_list_of_codes_is_the_one_that_the_program_has():
-    sources = [path for path in (ROOT / "journeys").glob("*.py") if path.name != "page.py"]
+    sources = [path for path in (ROOT / "journeys").glob("*.py") if path.name != "codes.py"]
     sources += [ROOT / "engine" / "proofs.py", *(ROOT / "channels").glob("*.py")]
     written = {code for path in sources for code in re.findall(r'"([A-Z]\d{3})"', path.read_text(encoding="utf-8"))}
     text = (DOCS / "language.md").read_text(encoding="utf-8")
     listed = re.findall(r"^\| \*?([A-Z]\d{3})\*? \|", text, re.MULTILINE)
     assert len(listed) == len(set(listed))
-    assert set(listed) == written
+    assert set(listed) == written == CODES
+    assert set(re.findall(r"^\| \*([A-Z]\d{3})\* \|", text, re.MULTILINE)) == WARNINGS
+    counted = re.findall(r"^\| \*([A-Z]\d{3})\* \| .*\(counts\) \|$", text, re.MULTILINE)
+    assert set(counted) == COUNTED
 
 
 def test_every_table_row_of_journey_keys_names_a_key_that_exists():

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from journeys.check import check, ignored
+from journeys.check import check
 from journeys.load import load, load_journey
 from journeys.show import show
 from journeys.starters import STARTER
@@ -218,17 +218,6 @@ def test_a_journey_without_any_holdout_is_a_warning(project):
     text = HEAD.replace("holdout: 10%\n", "") + "states:\n  a: {send: email/welcome_tips}"
     assert found(text, project) == []
     assert found(text, replace(project, holdout=0.0)) == ["W904@1:j"]
-
-
-def test_a_warning_can_be_silenced_on_its_line_and_an_error_cannot(project):
-    text = HEAD.replace("reenter: never\n", "") + "states:\n  a: {send: email/welcome_tips}"
-    silenced = text.replace("signed_up}", "signed_up}   # lint: ignore[W901, W904]")
-    (problem,) = problems(text, project)
-    assert problems(silenced, project) == []
-    assert ignored(problem, silenced)
-    assert not ignored(problem, text)
-    loop = f"{HEAD}states:\n  a: {{send: push/cart_nudge, then: a}} # lint: ignore[F402]"
-    assert not ignored(problems(loop, project)[0], loop)
 
 
 @pytest.mark.parametrize("name", ["shop", "saas", "empty"])
