@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
 
+from journeys.check_secrets import find_secrets
 from journeys.conditions import computed, read_value
 from journeys.entering import read_enter, read_exits, read_goal, read_jumps, read_reenter
 from journeys.fields import Fields, pairs, read_name, shaped
@@ -70,6 +71,9 @@ def build(page: Page, root: Node, project: Project, shelf: Shelf) -> Journey | N
     rest = _rest(top)
     reenter = read_reenter(page, top.node_of("reenter"), frame.enter)
     jumps = read_jumps(states[1][0], top.node_of("jump_when"), frame.names) if states[1] else ()
+    for other, node in [(page, root), *shelf.pages.values()]:
+        if node is not None:
+            find_secrets(other, node)
     if frame.enter is None or not states[0] or start is None:
         return None
     return Journey(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from journeys import bits
 from journeys.bits import Bit
 from journeys.calls import Calls
+from journeys.check_secrets import VARIABLE, WAY_OUT
 from journeys.expression import Expression
 from journeys.grammar import Misfit, tree
 from journeys.kinds import (
@@ -33,10 +34,6 @@ from journeys.span import parse_span
 if TYPE_CHECKING:
     from journeys.grammar import Leaf
 
-SECRETS = (
-    "define it under `channels` or `webhooks` in sojourn.yaml; journeys are shared, diffed and shown in the web UI"
-)
-
 Answer = tuple[Expression | None, list[Problem]]
 
 
@@ -49,8 +46,8 @@ def parse(source: str, place: Place, names: Names, wanted: str = "any") -> Answe
         reading.say(
             "X304",
             (start, end),
-            "secrets and environment variables are not allowed in journeys",
-            helps=(SECRETS,),
+            VARIABLE,
+            helps=(WAY_OUT,),
         )
         return None, reading.problems
     try:

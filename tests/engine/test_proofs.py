@@ -127,3 +127,18 @@ def test_a_language_variant_is_read_like_the_plain_file(tmp_path: Path) -> None:
     file.write_text(MAIL.replace("{body}", OUT + "{{ contact.nobody }}"))
     [problem] = proofs(load(tmp_path / "p", {}))
     assert (problem.code, problem.file) == ("T701", "templates/email/welcome_hello.de.mjml")
+
+
+def test_a_value_that_some_do_not_have_is_named_with_their_share(tmp_path: Path) -> None:
+    some = Facts(contacts=100, without={"first_name": 0.31})
+    [problem] = _with(tmp_path, OUT + "Hi {{ contact.first_name }}", some)
+    assert (problem.code, problem.severity) == ("W910", "warning")
+    assert problem.says == "31% of contacts have no first_name: for them nothing is printed here"
+    assert problem.helps == ('say something else to them: `{{ contact.first_name or "there" }}`',)
+    for provided in (
+        'Hi {{ contact.first_name or "you" }}',
+        "{% if contact.first_name %}Hi {{ contact.first_name }}{% endif %}",
+    ):
+        assert _with(tmp_path / provided[:5], OUT + provided, some) == []
+    nearly_all = Facts(contacts=1000, without={"first_name": 0.004})
+    assert _with(tmp_path / "x", OUT + "Hi {{ contact.first_name }}", nearly_all) == []
