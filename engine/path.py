@@ -185,6 +185,8 @@ class _Visit:
         yield from self._asks()
         if drawn is not None:
             yield self._decides(drawn)
+            if self.left is None and self.run.row.status == "active" and self.run.row.due_at is not None:
+                yield self.item(drawn.at, WAIT, f"leaves {telling.clock(self.run.row.due_at, zone)}")
         yield from self._leaves()
         delivery = self.run.deliveries.get(self.key)
         if delivery is not None:
