@@ -112,7 +112,7 @@ def _literal(value: object) -> str:
 
 def show_arms(choose: Choose) -> Iterator[str]:
     for arm in choose.arms:
-        name = NOTHING if arm.id == NOTHING else arm.message
+        name = NOTHING if arm.id == NOTHING else arm.message + (f"@{arm.daypart}" if arm.daypart else "")
         shown = f"{arm.id}: {name}" if arm.id != name else name
         yield f"{shown} (if {arm.guard.source})" if arm.guard else shown
 
