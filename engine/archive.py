@@ -24,6 +24,7 @@ from engine.replaying import Frame, Then
 from engine.store.deploying import Version, versions
 from engine.store.replaying import Kept, Noted, noted, policies_of
 from engine.store.rows import DecisionRow
+from engine.store.tables import deployments
 from engine.versions import try_kept, with_data
 from engine.witness import Witness
 from journeys import Choose, Journey
@@ -145,6 +146,16 @@ class Archive:
             except LearnerError:
                 self._models[key] = None
         return self._models[key]
+
+
+def version_then(conn: sa.Connection, definitions: Definitions, name: str, version: str) -> Journey | None:
+    """Return a version of a journey as it was deployed; today's where it can no longer be had."""
+    today = definitions.journeys.get(name)
+    if today is not None and today.version == version:
+        return today
+    kept = next((one for one in versions(conn, deployments.c.journey == name) if one.version == version), None)
+    found = try_kept(kept, definitions.project)[0] if kept is not None and definitions.project is not None else None
+    return found or today
 
 
 def choose_at(journeys: Mapping[str, Journey], point: str) -> Choose | None:

@@ -180,7 +180,7 @@ class _Again:
             contact=self.log.at(now),
             enrollments=tuple(sorted(running, key=lambda run: run.id)),
             events=tuple(sorted(events, key=lambda event: (event.at, event.id))),
-            recent=tuple(_recent(self.log, now, wanted.recent)),
+            recent=tuple(recent_at(self.log, now, wanted.recent)),
             kept=self._kept(now) if wanted.kept else {},
             ended=self._ended(wanted.reentered),
             lately=_lately(self.log, now, wanted.lately),
@@ -253,7 +253,8 @@ def _heeded(row: Any, now: datetime, wanted: Needs) -> bool:
     return span is None or bool(row.at >= now - span - SLACK)
 
 
-def _recent(log: ContactLog, now: datetime, span: timedelta) -> Iterator[Past]:
+def recent_at(log: ContactLog, now: datetime, span: timedelta) -> Iterator[Past]:
+    """Yield the messages of the time before `now` that caps counted then, oldest first."""
     for row in sorted(log.deliveries, key=lambda row: (row.queued_at, row.key)):
         counted = row.status in COUNTED or (row.status != "shadow" and row.ended_at is not None and row.ended_at > now)
         if now - span <= row.queued_at < now and counted and row.channel != "webhook":

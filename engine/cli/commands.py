@@ -40,6 +40,11 @@ COMMANDS = (
         ("sojourn init shop", "sojourn init . --from empty"),
     ),
     Command(
+        "start", "new", "[JOURNEY] --from STARTER | --list", "begin a journey from a starter, in this project",
+        "engine.cli.new:new",
+        ("sojourn new --list", "sojourn new basket --from cart", "sojourn new birthday --yes"),
+    ),
+    Command(
         "start", "demo", "[--contacts N] [--keep DIR]", "a made-up shop through the real engine, and its report",
         "engine.cli.demo:demo", ("sojourn demo", "sojourn demo --contacts 20000 --keep big", "sojourn demo --seed 8"),
     ),
@@ -109,12 +114,42 @@ COMMANDS = (
         ("sojourn enter vip --contact c_1042", "sojourn enter vip --contact a@x.test --contact b@x.test"),
     ),
     Command(
+        "run", "promote", "JOURNEY.STATE [--back] [--pin N]", "let the challenger decide where it earns more",
+        "engine.cli.promote:promote",
+        ("sojourn promote cart_recovery.recover", "sojourn promote cart_recovery.recover --back",
+         "sojourn promote cart_recovery.recover --pin 118"),
+    ),
+    Command(
+        "run", "stop-arm", "JOURNEY.STATE ARM", "take an arm out for everyone", "engine.cli.arms:stop",
+        ('sojourn stop-arm cart_recovery.recover push/cart_nudge --reason "wrong link"',),
+    ),
+    Command(
+        "run", "allow-arm", "JOURNEY.STATE ARM", "let a stopped arm in again", "engine.cli.arms:allow",
+        ("sojourn allow-arm cart_recovery.recover push/cart_nudge",),
+    ),
+    Command(
+        "look", "learner show", "[JOURNEY.STATE]", "which model decides, what it has learned, what is out",
+        "engine.cli.learner:show", ("sojourn learner show", "sojourn learner show cart_recovery.recover --json"),
+    ),
+    Command(
+        "care", "learner rebuild", "JOURNEY.STATE [--check]", "make a model again from the log of its lessons",
+        "engine.cli.learner:rebuild",
+        ("sojourn learner rebuild cart_recovery.recover --check", "sojourn learner rebuild cart_recovery.recover"),
+    ),
+    Command(
         "look", "stats", "[JOURNEY[.STATE]] [--since 30d]", "does messaging pay, and which message for whom",
         "engine.cli.stats:stats", ("sojourn stats", "sojourn stats cart_recovery --since 30d"),
     ),
     Command(
-        "look", "explain", "MESSAGE_ID", "why this person got this message", "engine.cli.explain:explain",
-        ("sojourn explain MESSAGE_ID", "sojourn explain MESSAGE_ID --json"),
+        "look", "explain", "MESSAGE_ID | CONTACT [--journey J]", "why this message, or why nothing",
+        "engine.cli.explain:explain",
+        ("sojourn explain MESSAGE_ID", "sojourn explain c_1042 --journey cart_recovery",
+         "sojourn explain MESSAGE_ID --json"),
+    ),
+    Command(
+        "look", "replay-run", "RUN | --last N", "take runs again from their log: do they come out the same?",
+        "engine.cli.replay_run:replay_run",
+        ("sojourn replay-run 3f0c8a7be5d21f90", "sojourn replay-run --last 1000 --journey cart_recovery"),
     ),
     Command(
         "look", "log", "[-f] [--journey J] [--contact C] [--kind K]", "what was sent, held, skipped and decided",

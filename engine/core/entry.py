@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
 
 from engine.core.chance import draw, name
 from engine.core.look import Look, effective
@@ -19,16 +21,37 @@ def enter(journey: Journey, event: Event, look: Look) -> tuple[Step, ...]:
 
     `look` is the door: an enrollment that is not in any state yet (see `at_the_door`).
     """
-    if not (event.starts and event.name in journey.enter.events):
+    if barred(journey, event, look) is not None:
         return ()
+    ended = tuple(_restarted(look.at(enrollment)) for enrollment in _inside(journey, look) if _restarts(journey))
+    return (*ended, _started(look, event))
+
+
+@dataclass(frozen=True, slots=True)
+class Barred:
+    """Why an event starts no run: the clause that says so, and from when on the next event could (None: never)."""
+
+    rule: Literal["event", "stale", "condition", "while_active", "reenter"]
+    until: datetime | None = None
+
+
+def barred(journey: Journey, event: Event, look: Look) -> Barred | None:
+    """Return what keeps `event` from starting a run of `journey`, None when it starts one."""
+    if event.name not in journey.enter.events:
+        return Barred("event")
+    if not event.starts:
+        return Barred("stale")
     guard = journey.enter.guard
     if guard is not None and not guard.holds(look.scope(event.data)):
-        return ()
-    active = [e for e in look.snapshot.enrollments if e.journey == journey.name and e.status != "left"]
-    if not (_free(journey, active) and _again(journey, event, look, len(active))):
-        return ()
-    ended = tuple(_restarted(look.at(enrollment)) for enrollment in active if _restarts(journey))
-    return (*ended, _started(look, event))
+        return Barred("condition")
+    active = _inside(journey, look)
+    if not _free(journey, active):
+        return Barred("while_active")
+    return _again(journey, event, look, len(active))
+
+
+def _inside(journey: Journey, look: Look) -> list[Enrollment]:
+    return [e for e in look.snapshot.enrollments if e.journey == journey.name and e.status != "left"]
 
 
 def at_the_door(journey: Journey, event: Event, contact_id: str, group: Group) -> Enrollment:
@@ -67,13 +90,17 @@ def _free(journey: Journey, active: list[Enrollment]) -> bool:
     return journey.reenter.while_active == "parallel" and len(active) < PARALLEL
 
 
-def _again(journey: Journey, event: Event, look: Look, active: int) -> bool:
-    """Return whether `reenter` allows one more run; `after` counts from the end of the last one, if none is on."""
+def _again(journey: Journey, event: Event, look: Look, active: int) -> Barred | None:
+    """Return what `reenter` says against one more run; `after` counts from the end of the last one, if none is on."""
     runs, last = look.snapshot.ended.get(journey.name, (0, event.at))
     rule = journey.reenter
     if rule.limit is not None and runs + active >= rule.limit:
-        return False
-    return active > 0 or not runs or (rule.after is not None and event.at >= last + rule.after)
+        return Barred("reenter")
+    if active > 0 or not runs:
+        return None
+    if rule.after is None:
+        return Barred("reenter")
+    return None if event.at >= last + rule.after else Barred("reenter", last + rule.after)
 
 
 def _restarted(look: Look) -> Step:

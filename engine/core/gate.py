@@ -180,10 +180,11 @@ def headroom(look: Look, channel: str) -> int | None:
     rules = [rule for rule in look.journey.limits.caps if applies(rule, channel, look.journey.topic)]
     if look.journey.transactional or not rules:
         return None
-    return max(0, min(rule.limit - _used(rule, look) for rule in rules))
+    return max(0, min(rule.limit - used(rule, look) for rule in rules))
 
 
-def _used(rule: CapRule, look: Look) -> int:
+def used(rule: CapRule, look: Look) -> int:
+    """Return how many messages the window of a rule holds by now."""
     now = look.moment.now
     if not look.snapshot.recent:
         return 0

@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from engine.core.model import Event
 from engine.store.rows import (
     DecisionRow,
     DeliveryRow,
@@ -20,7 +21,8 @@ from engine.store.rows import (
     read_decisions,
     run_of,
 )
-from engine.store.tables import contacts, decisions, deliveries, enrollments, events, moves, refusals
+from engine.store.tables import contacts, decisions, deliveries, enrollments, events, moves, refusals, schedules
+from journeys import Journey
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +89,41 @@ def decided(
     where += [c.at >= since] if since else []
     where += [c.at < until] if until else []
     return read_decisions(conn, *where)
+
+
+def contexts_before(conn: sa.Connection, point: str, before: datetime, limit: int) -> list[str]:
+    """Return the features of the newest decisions at "journey.state" before an instant."""
+    journey, _, state = point.partition(".")
+    c = decisions.c
+    mine = (c.journey == journey, c.state == state, c.at < before)
+    query = sa.select(c.features).where(*mine).order_by(c.at.desc(), c.key).limit(limit)
+    return list(conn.execute(query).scalars())
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What of a contact a journey's door knows: the events that start it, oldest first; how the last run ended; faults;
+    when the segment is next checked.
+    """
+
+    entering: tuple[Event, ...] = ()
+    last_left: tuple[datetime, str] | None = None
+    parked: tuple[tuple[datetime, str], ...] = ()
+    next_check: datetime | None = None
+
+
+def heard(conn: sa.Connection, contact_id: str, journey: Journey) -> Heard:
+    """Return what the door of `journey` knows of a contact."""
+    e, n = events.c, enrollments.c
+    asked = sa.select(e.id, e.name, e.at, e.data, e.fresh, e.starts)
+    mine = (e.contact_id == contact_id, e.name.in_(journey.enter.events))
+    came = tuple(Event(*row) for row in conn.execute(asked.where(*mine).order_by(e.at, e.id)))
+    runs = conn.execute(
+        sa.select(n.status, n.left_at, n.state_at, n.reason)
+        .where(n.contact_id == contact_id, n.journey == journey.name, n.status.in_(("left", "parked")))
+        .order_by(n.state_at)
+    ).all()
+    left = [(row.left_at or row.state_at, row.reason or "left") for row in runs if row.status == "left"]
+    parked = tuple((row.state_at, row.reason or "") for row in runs if row.status == "parked")
+    check = conn.execute(sa.select(schedules.c.next_at).where(schedules.c.journey == journey.name)).scalar()
+    return Heard(came, max(left, default=None), parked, check if journey.enter.check else None)

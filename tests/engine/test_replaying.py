@@ -1,0 +1,195 @@
+"""Replay equality: what was done can be done again from the log, and whatever comes out otherwise is named."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from lawbook import START, Case, cases, script, world
+
+from engine.archive import frame
+from engine.app import Options, build
+from engine.crowd import CROWD, Trial, crowd_for, live
+from engine.rehearsal import unsigned
+from engine.replayed import Replayed
+from engine.replaying import replay
+from engine.simulate import Virtual, run_events, virtual
+from engine.store.connect import reading, writing
+from engine.store.intake import NewContact, Suppression, add_contacts, suppress
+from engine.store.replaying import logs, newest_runs
+from engine.store.tables import decisions, policies, refusals
+from journeys.load import load, load_journey
+from journeys.project import Definitions
+from journeys.starters import copy_starter
+
+END = START + timedelta(days=12)
+FEW = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def again(made: Virtual, definitions: Definitions | None = None) -> list[Replayed]:
+    """Replay every run of a store."""
+    with reading(made.engine.store) as conn:
+        found = logs(conn, newest_runs(conn, 100_000).values())
+        points = {row.decision.point for log in found.values() for row in log.decisions}
+        asked = frame(conn, definitions or made.engine.definitions, points, made.engine.seed)
+    return [answer for log in found.values() for answer in replay(log, asked)]
+
+
+def different(answers: list[Replayed]) -> list[Replayed]:
+    return [answer for answer in answers if answer.difference is not None]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("replay")
+
+
+@given(cases())
+@FEW
+def test_whatever_the_journeys_every_run_comes_out_the_same(folder: Path, case: Case) -> None:
+    made = world(case, folder)
+    run_events(made, script(case), END)
+    assert different(again(made)) == []
+
+
+@given(cases())
+@FEW
+def test_runs_of_late_ticks_come_out_the_same(folder: Path, case: Case) -> None:
+    made = world(case, folder)
+    waiting, at = script(case), START
+    while at < END:
+        at += timedelta(hours=7)
+        made.clock.jump(at)
+        made.feed([event for event in waiting if event.at <= at])
+        waiting = [event for event in waiting if event.at > at]
+        made.act()
+    assert different(again(made)) == []
+
+
+def shop(folder: Path, people: int) -> tuple[Definitions, Trial, Virtual]:
+    if not folder.exists():
+        copy_starter("shop", folder)
+    definitions = unsigned(load(folder, os.environ))
+    trial = Trial("cart_recovery", people, 24, datetime(2026, 3, 16, 9, tzinfo=UTC), 7)
+    return definitions, trial, virtual(definitions, trial.start, Options(seed="7", limits=CROWD))
+
+
+def changed(definitions: Definitions) -> Definitions:
+    """Return the project with other waits, another cap and another arm in two of its journeys."""
+    text = definitions.sources["cart_recovery"].replace("after: 20h", "after: 17h")
+    other = definitions.sources["welcome"].replace("after: 2d", "after: 30h")
+    assert text != definitions.sources["cart_recovery"]
+    assert other != definitions.sources["welcome"]
+    project = definitions.project
+    assert project is not None
+    built = [load_journey(source, f"journeys/{n}.yaml", project)[0] for n, source in enumerate((text, other))]
+    journeys = {one.name: one for one in built if one is not None}
+    sources = {"cart_recovery": text, "welcome": other}
+    return replace(
+        definitions, journeys={**definitions.journeys, **journeys}, sources={**definitions.sources, **sources}
+    )
+
+
+@pytest.fixture(scope="module")
+def lived(folder: Path) -> Virtual:
+    """More than a thousand runs in a shop that learns; in the middle its journeys, people and addresses change."""
+    definitions, trial, made = shop(folder / "shop", 1050)
+    crowd = crowd_for(definitions.project, definitions.journeys["cart_recovery"], trial)
+    half = replace(trial, days=12)
+    live(made, crowd, half)
+    _disturb(made)
+    engine = build(changed(definitions), Options(seed="7", limits=CROWD, store=made.engine.store, clock=made.clock,
+                                                  channels=made.captured))  # fmt: skip
+    made.take_over(engine)
+    rest = replace(trial, start=half.end, days=12)
+    live(made, _Going(crowd), rest)
+    return made
+
+
+class _Going:
+    """A crowd that has arrived already."""
+
+    def __init__(self, crowd):
+        self.crowd = crowd
+        self.says = crowd.says
+
+    def arrive(self):
+        return ()
+
+    def before(self):
+        return ()
+
+    def happenings(self, since, until):
+        return self.crowd.happenings(since, until)
+
+    def told(self, sent):
+        self.crowd.told(sent)
+
+
+def _disturb(made: Virtual) -> None:
+    """Change people as an import does, take an address away for good and give another one."""
+    with writing(made.engine.store) as conn:
+        ids = list(conn.execute(sa.text("SELECT id FROM contacts ORDER BY id LIMIT 300")).scalars())
+        changes = [NewContact(id_, {"tier": "gold"}, {"email": f"new-{n}@people.test"} if n % 3 else {})
+                   for n, id_ in enumerate(ids)]  # fmt: skip
+        digest = made.engine.post.terms.digest
+        add_contacts(conn, changes, made.clock.now(), digest)
+        dead = [Suppression("email", f"new-{n}@people.test", "hard") for n in range(1, 200, 4)]
+        suppress(conn, dead, digest, made.clock.now())
+
+
+def test_a_thousand_runs_come_out_the_same_under_the_versions_and_policies_that_acted(lived: Virtual) -> None:
+    answers = again(lived)
+    assert len(answers) >= 1000
+    assert [(one.difference, one.notes) for one in answers if one.difference or one.notes] == []
+    with reading(lived.engine.store) as conn:
+        drawn = Counter(conn.execute(sa.select(decisions.c.policy)).scalars())
+        held = Counter(conn.execute(sa.select(refusals.c.rule).where(refusals.c.until.is_not(None))).scalars())
+    assert sum(one.moves for one in answers) > 4000
+    assert len([policy for policy in drawn if "@" in policy]) >= 5, "policies change in between"
+    assert {"capped", "quiet_hours"} <= set(held)
+    assert len({one.version for one in answers if one.journey == "cart_recovery"}) == 2
+
+
+def test_todays_files_would_not_have_done_the_same(lived: Virtual) -> None:
+    """The check can fail: with the new versions in place of the old ones, it says what and when."""
+    with reading(lived.engine.store) as conn:
+        found = logs(conn, newest_runs(conn, 100_000).values())
+        asked = frame(conn, lived.engine.definitions, (), lived.engine.seed)
+    today = {**lived.engine.definitions.journeys}
+    then = asked.then
+    other = replace(asked, then=lambda at, drawn: replace(then(at, drawn), journeys=today))
+    parted = different([answer for log in found.values() for answer in replay(log, other)])
+    assert parted
+    (version,) = {one.version for one in lived.engine.definitions.journeys.values() if one.name == "cart_recovery"}
+    assert any(one.version != version and one.difference.kind in ("move", "entered") for one in parted)
+
+
+def test_an_older_policy_is_taken_from_the_log_and_that_is_said(lived: Virtual) -> None:
+    with lived.engine.store.connect() as conn, conn.begin() as undone:
+        conn.execute(policies.update().values(model=b""))
+        found = logs(conn, newest_runs(conn, 200, "cart_recovery").values())
+        points = {row.decision.point for log in found.values() for row in log.decisions}
+        asked = frame(conn, lived.engine.definitions, points, lived.engine.seed)
+        undone.rollback()
+    answers = [answer for log in found.values() for answer in replay(log, asked)]
+    assert different(answers) == []
+    assert any("is no longer kept: its chances are taken from the log" in note for one in answers for note in one.notes)
+
+
+def test_a_draw_that_was_tampered_with_is_found(lived: Virtual) -> None:
+    with reading(lived.engine.store) as conn:
+        found = logs(conn, newest_runs(conn, 400, "cart_recovery").values())
+        log = next(one for one in found.values() if one.decisions)
+        row = log.decisions[0]
+        log.decisions[0] = replace(row, decision=replace(row.decision, u=0.123))
+        asked = frame(conn, lived.engine.definitions, {row.decision.point}, lived.engine.seed)
+    (answer,) = [one for one in replay(log, asked) if one.run == row.decision.key.rpartition(":")[0]]
+    assert answer.difference is not None
+    assert (answer.difference.kind, answer.difference.columns) == ("decision", ("u",))
