@@ -31,6 +31,7 @@ from journeys import Choose, Journey
 from journeys.project import Definitions, Project
 
 WARM = 10**9
+EQUAL = Uniform().version
 
 
 @dataclass(slots=True)
@@ -51,7 +52,7 @@ class Archive:
         layer, forced, stood_in = self._serving(journeys, drawn)
         shared = {
             "forced": forced,
-            "decided": {row.decision.point: WARM for row in drawn if row.decision.policy != Uniform.version},
+            "decided": {row.decision.point: WARM for row in drawn if row.decision.policy != EQUAL},
             "paused": self.noted.paused(at),
             "hours": self.noted.hours(at),
         }

@@ -21,7 +21,7 @@ from engine.core.choice import eligible
 from engine.core.entry import at_the_door, barred, group_of
 from engine.core.gate import Ask, applies, objection, used
 from engine.core.look import Look
-from engine.core.model import Enrollment, Event, Moment, Past, Refusal, Snapshot, stands_still
+from engine.core.model import Enrollment, Event, Group, Moment, Past, Refusal, Snapshot, stands_still
 from engine.core.step import due
 from engine.core.walk import by_name
 from engine.needs import needs
@@ -228,7 +228,7 @@ def _outside(stand: Standpoint) -> Iterator[Reason]:
         yield Reason("enter", f"starts by {journey.enter.kind} only", _written(stand, "enter"))
 
 
-def _group(stand: Standpoint) -> str:
+def _group(stand: Standpoint) -> Group:
     return group_of(stand.journey, stand.snapshot.contact.id, stand.moment.seed, stand.moment.holdout)
 
 
