@@ -8,7 +8,7 @@ Rules
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -73,7 +73,7 @@ def _hours(names: tuple[str, ...]) -> sa.Select[Any]:
     )
 
 
-def _by_hour(rows: Sequence[sa.Row[Any]]) -> dict[str, tuple[int, ...]]:
+def _by_hour(rows: Iterable[Sequence[Any]]) -> dict[str, tuple[int, ...]]:
     found: defaultdict[str, list[int]] = defaultdict(lambda: [0] * HOURS)
     for id_, hour, count in rows:
         found[id_][int(hour)] = count
