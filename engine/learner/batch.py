@@ -27,11 +27,13 @@ def chances(
     model: Model, features: Sequence[str], arms: Mapping[str, str], eligible: Flags, min_share: float
 ) -> Floats:
     """Return [lines, arms]: the floored chances that the core would draw from; `eligible` is [lines, arms]."""
+    eligible = np.asfortranarray(eligible)
     return checked(floored(_wanted(model, features, arms, eligible), eligible, min_share), eligible)
 
 
 def _wanted(model: Model, features: Sequence[str], arms: Mapping[str, str], eligible: Flags) -> Floats:
-    policy, numbers = model.policy("batch"), model.numbers(features, list(arms.values()))
+    policy = model.policy("batch")
+    numbers = np.asfortranarray(model.numbers(features, list(arms.values())))  # arm by arm: sums over arms are short
     match policy:
         case SquareCb():
             return square_cb(numbers, eligible, policy.gamma)
@@ -76,6 +78,6 @@ def checked(found: Floats, eligible: Flags) -> Floats:
 
 def drawn(found: Floats, u: Floats) -> npt.NDArray[np.int64]:
     """Return the number of the arm on which each u in [0, 1) falls, as the core's `pick` does."""
-    total = found.cumsum(axis=1)
+    total = np.asfortranarray(found).cumsum(axis=1)
     last = found.shape[1] - 1 - (found[:, ::-1] > 0.0).argmax(axis=1)
     return np.asarray(np.minimum((u[:, None] >= total).sum(axis=1), last), np.int64)

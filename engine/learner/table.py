@@ -54,6 +54,18 @@ class Table:
         columns = [shared + sum((by_token[int(token)] for token in arm), np.zeros(count)) for arm in arms]
         return np.stack(columns, axis=1)
 
+    def shared(self, places: Ints) -> Floats:
+        """Return what tokens at these places add to every arm alike."""
+        return self._at(places)
+
+    def pairs(self, crossed: Ints, arms: Sequence[Ints]) -> Floats:
+        """Return [first tokens, other tokens, arms]: what each pair of crossed tokens adds to each arm."""
+        columns = []
+        for arm in arms:
+            begun = self._mix((arm[:, None] * self._prime & self._mask) ^ crossed)
+            columns.append(self._at(begun[:, :, None] ^ crossed).sum(axis=0))
+        return np.stack(columns, axis=2)
+
     def _tokens(self, plain: Sight, crossed: Sight, tokens: Ints) -> Floats:
         """Return [tokens, contexts]: what each arm token adds in each context."""
         each = tokens[:, None, None]

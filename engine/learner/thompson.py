@@ -35,7 +35,7 @@ from engine.learner.schema import FIXED, Schema, schema_of
 # crossed in pairs, `memory` how many examples are looked at again.
 DEFAULTS: Mapping[str, Any] = {
     "start": -2.0, "spread": [1.0, 0.3, 0.3], "pseudo": 2.0, "width": 0.3, "crosses": 5, "memory": 20_000,
-    "forget": 1.0,
+    "forget": 1.0, "young": 9.0,
 }  # fmt: skip
 FIRST, PART, DESIGNS = 32, 16, 1.5
 FARTHEST = 30.0
@@ -219,12 +219,19 @@ class ThompsonModel:
         return finite([dict(zip(names, row, strict=True)) for row in rows])
 
     def bells(self, features: Sequence[str], arms: Sequence[str]) -> tuple[Floats, Floats]:
-        """Return means and spreads [lines, arms] that chances come from."""
+        """Return means and spreads [lines, arms] that chances come from: an arm's own spread while it is young, and
+        `width` of it later. Small widths waste least and may never find a newcomer; so that one starts with all.
+        """
         mean, spread = self._moments(features, arms)
-        return np.clip(mean, -FARTHEST, FARTHEST), float(self.settings["width"]) * spread
+        return np.clip(mean, -FARTHEST, FARTHEST), spread * self._widths(arms)
+
+    def _widths(self, arms: Sequence[str]) -> Floats:
+        known = np.array([self._beliefs(arms)[2]])
+        young, least = float(self.settings["young"]), float(self.settings["width"]) ** 2
+        return np.asarray(np.sqrt(least + (1.0 - least) * young / (young + known)), np.float64)
 
     def _moments(self, features: Sequence[str], arms: Sequence[str]) -> tuple[Floats, Floats]:
-        weights, spread = self._beliefs(arms)
+        weights, spread, _ = self._beliefs(arms)
         x = self.design.matrix(features)
         variances = np.stack([np.einsum("nc,nc->n", x @ part, x) for part in spread], axis=1)
         return x @ weights.T, np.sqrt(np.maximum(variances, 0.0))
@@ -244,7 +251,7 @@ class ThompsonModel:
         return [dict(zip(arms, row, strict=True)) for row in self._moments(features, list(arms.values()))[1].tolist()]
 
     def explain(self, features: str, arm: str) -> Mapping[str, float]:
-        weights, _ = self._beliefs([arm])
+        weights, _, _ = self._beliefs([arm])
         places, values = self.design.read(features)
         return {
             self.design.columns[at]: float(weights[0, at] * value) for at, value in zip(places, values, strict=True)
@@ -253,8 +260,8 @@ class ThompsonModel:
     def widen(self, arm: str) -> None:
         pass
 
-    def _beliefs(self, arms: Sequence[str]) -> tuple[Floats, Floats]:
-        """Return means [arms, columns] and covariances of these arms, with all that was said until now."""
+    def _beliefs(self, arms: Sequence[str]) -> tuple[Floats, Floats, Floats]:
+        """Return means [arms, columns], covariances and precisions of the constant, with all that was said by now."""
         key = tuple(arms)
         if key not in self._cached:
             named = [" ".join(safe_tokens(arm)) for arm in arms]
@@ -264,8 +271,9 @@ class ThompsonModel:
             prior = Prior(self._prior_means(named), self.prior.variance, self.prior.scatter)
             at = [self.arms.index(arm) if arm in self.arms else -1 for arm in named]
             mine = Evidence(_rows(evidence.precision, at), _rows(evidence.shift, at))
-            self._cached[key] = posterior.means(prior, mine), posterior.covariance(prior, mine)
-        found: tuple[Floats, Floats] = self._cached[key]
+            known = mine.precision[:, 0, 0] / prior.scatter
+            self._cached[key] = posterior.means(prior, mine), posterior.covariance(prior, mine), known
+        found: tuple[Floats, Floats, Floats] = self._cached[key]
         return found
 
     def _now(self) -> Evidence:

@@ -15,7 +15,6 @@ Rules
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Literal
@@ -26,16 +25,19 @@ import vowpal_wabbit_next as vw
 
 from engine.core.policy import SquareCb, square_cb
 from engine.errors import LearnerError
+from engine.learner.dense import Dense
 from engine.learner.envelope import Envelope, opened
 from engine.learner.features import safe_tokens
 from engine.learner.models import Example, checked
 from engine.learner.scaling import scaling_of
 from engine.learner.schema import FIXED, Schema, schema_of
-from engine.learner.table import Floats, Sight, Table
+from engine.learner.table import Floats, Ints, Sight, Table
+from engine.learner.words import Alike, Words
 
-DEFAULTS: Mapping[str, Any] = {"gamma_scale": 30.0, "rate": 0.01, "bits": 20, "crosses": 10}
+DEFAULTS: Mapping[str, Any] = {"gamma_scale": 30.0, "rate": 0.01, "bits": 20, "crosses": 8}
 CONTEXT, CROSSED, ARM = "U", "S", "A"
 KNOWN_TOKENS = 100_000
+MANY, MOST_WORDS = 1000, 400  # contexts from which on rows of numbers pay, and tokens up to which
 BORROWED = 10  # decisions without a reward that the base begins with
 
 
@@ -54,7 +56,9 @@ class VwModel:
         self.scaling = scaling_of(settings, state)
         self._library = _workspace(settings, body)
         self._parser = vw.TextFormatParser(self._library)
-        self._places: dict[tuple[str, str], int] = {}
+        self._hashes: dict[tuple[str, str], int] = {}
+        self._words = Words(self.schema)
+        self._dense_of: Any = (None, None)
         self._earned, self._decided = (state or {}).get("base", (0.0, 0))
         self._hashed = -1, ""  # how much was learned, and the hash of the weights then
 
@@ -82,24 +86,45 @@ class VwModel:
 
     def numbers(self, features: Sequence[str], arms: Sequence[str]) -> Floats:
         """Return the estimated reward [lines, arms]."""
-        found = np.zeros((len(features), len(arms)))
-        table = Table(self._weights()[:, 0])
-        taken = [np.array([self._place(ARM, token) for token in safe_tokens(arm)], np.int64) for arm in arms]
-        for lines in self._by_length(features) if arms else ():
-            read = [self.schema.read(features[at]) for at in lines]
-            values = np.array([[_single(value) for _, value in one] for one in read], np.float64).reshape(
-                len(lines), -1
-            )
-            rooms = [(CONTEXT, None), (CROSSED, int(self.settings["crosses"]))]
-            places = [
-                np.array([[self._place(room, token) for token, _ in one[:most]] for one in read], np.int64)
-                for room, most in rooms
-            ]
-            plain, crossed = (Sight(some.reshape(len(lines), -1), values[:, : some.shape[1]]) for some in places)
-            found[lines] = self.base - np.clip(table.costs(plain, crossed, taken), -2.0, 2.0)
+        if not arms or not features:
+            return np.zeros((len(features), len(arms)))
+        groups = self._words.grouped(features)
+        parts = [self._costs(group, tuple(arms)) for group in groups]
+        found = parts[0] if len(parts) == 1 else np.empty((len(features), len(arms)))
+        for group, part in zip(groups, parts, strict=True) if len(parts) > 1 else ():
+            found[group.rows] = part
+        found = self.base - np.clip(found, -2.0, 2.0)
         if not np.isfinite(found).all():
             raise LearnerError("the model gives scores that are no numbers: start a new one from the log of decisions")
         return found
+
+    def _costs(self, group: Alike, arms: tuple[str, ...]) -> npt.NDArray[Any]:
+        """Return what the library would say, by rows of numbers where there are many contexts."""
+        crosses = int(self.settings["crosses"])
+        if len(group.codes) >= MANY and len(self._words.tokens) <= MOST_WORDS:
+            return self._dense(arms).costs(group.codes, group.values, crosses)
+        values = np.ones(group.codes.shape) if group.values is None else group.values.astype(np.float64)
+        plain, crossed = self._places(group.codes), self._places(group.codes[:, :crosses], CROSSED)
+        sights = Sight(plain, values), Sight(crossed, values[:, :crosses])
+        return Table(self._weights()[:, 0]).costs(*sights, [self._arm_places(arm) for arm in arms])
+
+    def _dense(self, arms: tuple[str, ...]) -> Dense:
+        key = self.learned, arms, len(self._words.tokens)
+        if self._dense_of[0] != key:
+            codes = np.arange(len(self._words.tokens))
+            places = self._places(codes), self._places(codes, CROSSED)
+            table = Table(self._weights()[:, 0])
+            self._dense_of = key, Dense(table, *places, [self._arm_places(arm) for arm in arms])
+        found: Dense = self._dense_of[1]
+        return found
+
+    def _places(self, codes: npt.NDArray[Any], room: str = CONTEXT) -> Ints:
+        """Return where the library keeps these tokens."""
+        known = [self._place(room, token) for token in self._words.tokens]
+        return np.asarray(np.array(known, dtype=np.int64)[codes], np.int64)
+
+    def _arm_places(self, arm: str) -> Ints:
+        return np.array([self._place(ARM, token) for token in safe_tokens(arm)], np.int64)
 
     def scores(self, features: Sequence[str], arms: Mapping[str, str]) -> list[dict[str, float]]:
         """Return the estimated reward of every arm in every context."""
@@ -155,13 +180,6 @@ class VwModel:
         view: npt.NDArray[np.float32] = self._library.weights()[:, 0, :]
         return view
 
-    def _by_length(self, features: Sequence[str]) -> list[list[int]]:
-        """Return the line numbers, those with the same number of tokens together."""
-        groups: dict[int, list[int]] = defaultdict(list)
-        for at, line in enumerate(features):
-            groups[len(self.schema.read(line))].append(at)
-        return list(groups.values())
-
     def _written(self, line: str) -> str:
         """Return the context as the library reads it: all tokens, and once more those that are crossed."""
         tokens = [_token(token, value) for token, value in self.schema.read(line)]
@@ -169,12 +187,11 @@ class VwModel:
 
     def _place(self, room: str, token: str) -> int:
         """Return the library's own hash of a token, asked once."""
-        known = self._places.get((room, token))
+        known = self._hashes.get((room, token))
         if known is None:
-            if len(self._places) >= KNOWN_TOKENS:
-                self._places.clear()
-            known = int(self._parser.parse_line(f"|{room} {token}")[room].indices[0])
-            self._places[room, token] = known
+            if len(self._hashes) >= KNOWN_TOKENS:
+                self._hashes.clear()
+            known = self._hashes[room, token] = int(self._parser.parse_line(f"|{room} {token}")[room].indices[0])
         return known
 
 
