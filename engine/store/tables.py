@@ -10,13 +10,9 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from engine.store.columns import EPOCH as EPOCH
-from engine.store.columns import HELD as HELD
-from engine.store.columns import Instant as Instant
-from engine.store.columns import Json as Json
-from engine.store.columns import Key, Word
-from engine.store.columns import from_micros as from_micros
-from engine.store.columns import to_micros as to_micros
+from engine.store.columns import EPOCH, HELD, Instant, Json, Key, Word, from_micros, to_micros
+
+__all__ = ["EPOCH", "HELD", "Instant", "Json", "from_micros", "to_micros"]  # what columns.py has is had here, too
 
 metadata = sa.MetaData()
 
