@@ -7,12 +7,13 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check lint bench lock clean
+.PHONY: help demo test check lint bench reference lock clean
 
 help:
 	@echo 'make demo    5,000 invented people, 90 virtual days, one report (about a minute; sends nothing)'
 	@echo 'make test    all tests'
 	@echo 'make check   ruff, mypy --strict, all tests: what CI and pre-commit run'
+	@echo 'make reference  docs/reference.md, from the tables that journeys are read with'
 	@echo 'make bench   the engine beside a bare pipeline, CPU per contact (JSON=1 for one object)'
 
 $(READY): requirements.lock pyproject.toml
@@ -39,6 +40,9 @@ check: lint test
 
 bench: $(READY)
 	@$(BIN)/python -m benchmarks.bench $(if $(JSON),--json) $(ARGS)
+
+reference: $(READY)
+	@$(BIN)/python -m journeys.reference > docs/reference.md
 
 lock: $(READY)
 	@$(BIN)/python -m pip install --quiet uv

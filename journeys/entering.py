@@ -16,14 +16,16 @@ from journeys.page import Page
 from journeys.span import parse_span
 from journeys.spot import Spot, event_props, mark, read_events, read_segment
 
-_LIMIT = re.compile(r"(\d{1,9})/(min|hour|day)")
+_LIMIT = re.compile(r"([0-9]{1,9})/(min|hour|day)")
 _CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]"
-_CHECK = re.compile(rf"daily {_CLOCK}|hourly")
-_SCHEDULE = re.compile(
+CHECK = rf"daily {_CLOCK}|hourly"
+_CHECK = re.compile(CHECK)
+SCHEDULE = (
     rf"(?:daily|weekdays|weekends|(?:mon|tue|wed|thu|fri|sat|sun)(?:,(?:mon|tue|wed|thu|fri|sat|sun))*|"
     rf"(?:[1-9]|[12][0-9]|3[01])(?:st|nd|rd|th)) {_CLOCK}|hourly"
 )
-_CRON = re.compile(r"cron\s+[\"']?(\S+(?:\s+\S+){4})[\"']?")
+CRON = r"cron\s+[\"']?(\S+(?:\s+\S+){4})[\"']?"
+_SCHEDULE, _CRON = re.compile(SCHEDULE), re.compile(CRON)
 
 
 def read_enter(page: Page, node: Node, journey: str, names: Names) -> Enter | None:

@@ -19,7 +19,7 @@ _LOOSE_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(seconds?|secs?|minutes?|mins?|hour
 UNITS = "units are s, m, h, d, w; combine as `1d 12h`. A month has no fixed length: use 30d, or `until:` with a date"
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 EVERY_DAY = frozenset(range(7))
-_DAY_WORDS = {"weekdays": frozenset(range(5)), "weekends": frozenset({5, 6}), "any": EVERY_DAY}
+DAY_WORDS = {"weekdays": frozenset(range(5)), "weekends": frozenset({5, 6}), "any": EVERY_DAY}
 
 
 class Fields:
@@ -262,8 +262,8 @@ def read_days(page: Page, node: Node) -> frozenset[int]:
     if node.kind == "text" and node.raw in DAYS:
         page.add("S111", node, f"one day is a list too: [{node.raw}]", fix=page.swap(node, f"[{node.raw}]"))
         return EVERY_DAY
-    word = read_choice(page, node, "days", tuple(_DAY_WORDS))
-    return _DAY_WORDS[word] if word else EVERY_DAY
+    word = read_choice(page, node, "days", tuple(DAY_WORDS))
+    return DAY_WORDS[word] if word else EVERY_DAY
 
 
 def deeper(page: Page, node: Node, key: Node) -> tuple[Edit, ...]:

@@ -54,7 +54,7 @@ ENTER_SEGMENT = Form(
 ENTER_MANUAL = Form(
     "enter by hand",
     "Who comes in: nobody by itself; `sojourn enter JOURNEY --contact ID` starts people.",
-    (Key("manual", Choice(("true",)), "Always `true`.", required=True),),
+    (Key("manual", Word("yes"), "Always `true`.", required=True),),
 )
 ENTER = {"event": ENTER_EVENT, "schedule": ENTER_SCHEDULE, "segment": ENTER_SEGMENT, "manual": ENTER_MANUAL}
 
@@ -135,7 +135,7 @@ EXPECT = Form(
     "expect",
     "What must come of it.",
     (
-        Key("ends", NAME, "The reason with which the run ends: `goal`, `completed`, `exit`, …"),
+        Key("ends", NAME, "The reason with which the run ends: `goal`, `completed`, `exit` or your own."),
         Key("path", Many(TEXT), "The states it walks, from the first on; the beginning is enough."),
         Key(
             "sent",
@@ -166,6 +166,7 @@ TEST = Form(
         ),
         Key("choose", Table(NAME, TEXT), "Which arm a decision draws, by state."),
         Key("group", Choice(("learner", "baseline", "holdout")), "The group the person is in.", "learner"),
+        Key("alone", FLAG, "No other journey of the project runs.", "false"),
         Key("expect", EXPECT, "What must come of it.", required=True),
     ),
 )

@@ -64,7 +64,7 @@ BASELINE = Form(
     "baseline",
     "A share of people who always get the same arm: it shows whether personalising pays.",
     (
-        Key("arm", Word("text"), "The arm; `nothing` is no baseline, that is what `holdout` is for.", required=True),
+        Key("arm", Word("arm"), "The arm; `nothing` is no baseline, that is what `holdout` is for.", required=True),
         Key("share", _SHARE, "How many people.", required=True),
     ),
 )

@@ -86,13 +86,13 @@ _ACTIONS = (
     Key("wait_for", WAIT_FOR, "Waits for something, and no longer than `within`."),
     Key(
         "split",
-        Table(_TARGET, Word("share"), 2),
+        Table(_TARGET, Word("share"), 1),
         "Sends people on by shares that add up to 100%; each falls on the same side every time.",
     ),
     Key("branch", Many(BRANCH), "Sends people on by conditions; the first that holds wins, none: `else`."),
     Key(
         "set",
-        Table(Word("attribute"), _LITERAL),
+        Table(Word("assigned"), _LITERAL),
         "Writes `contact.x` or `journey.x`; a value that begins with `=` is computed.",
     ),
     Key("emit", EMIT, "Records an event, as if it had happened."),

@@ -20,7 +20,8 @@ from journeys.span import parse_span, show_span
 CAP_KEYS = CAPS.names
 QUIET_KEYS = QUIET.names
 UNITS = ("day", "week", "month")
-_RULE = re.compile(r"(\d{1,6})/(day|week|month|\d+(?:\.\d+)?[smhdw])")
+RULE = r"([0-9]{1,6})/(day|week|month|[0-9]+(?:\.[0-9]+)?[smhdw])"
+_RULE = re.compile(RULE)
 Scope = Literal["all", "channel", "topic"]
 
 

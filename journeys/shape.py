@@ -15,7 +15,8 @@ from typing import Literal
 Kind = Literal[
     "name", "text", "flag", "share", "span", "timing", "window", "weekdays", "condition", "value", "literal", "event",
     "segment", "topic", "channel", "message", "bare_message", "target", "zone", "file", "rate", "check", "schedule",
-    "cap", "clock", "fragment", "daypart", "url", "moment", "context", "number", "address", "attribute",
+    "cap", "clock", "fragment", "daypart", "url", "moment", "context", "number", "attribute",
+    "assigned", "yes", "arm",
 ]  # fmt: skip
 
 

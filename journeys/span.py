@@ -7,7 +7,9 @@ from datetime import timedelta
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _PART = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
-_WHOLE = re.compile(r"^\d+(?:\.\d+)?[smhdw](?: \d+(?:\.\d+)?[smhdw])*$")
+SPAN = r"[0-9]+(?:\.[0-9]+)?[smhdw](?: [0-9]+(?:\.[0-9]+)?[smhdw])*"
+"""A length of time as a pattern that other languages read, too."""
+_WHOLE = re.compile(f"^{SPAN}$")
 
 
 def parse_span(text: str) -> timedelta | None:

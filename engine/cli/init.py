@@ -25,6 +25,7 @@ def init(
     made = _copied(starter, target)
     session.project_name = starter
     store = _equipped(session, target)
+    _for_editors(target, session)
     names = [path.relative_to(target).as_posix() for path in made]
     first = _first_journey(names)
     go = "" if target.resolve() == Path.cwd() else f"cd {target} && "
@@ -71,6 +72,14 @@ def _equipped(session: Session, target: Path) -> str:
     return path.relative_to(target.resolve()).as_posix() if path.is_relative_to(target.resolve()) else str(path)
 
 
+def _for_editors(target: Path, session: Session) -> None:
+    """Write the schema that the first line of every journey names."""
+    from engine.cli.schema import write_schemas
+    from journeys.load import load
+
+    write_schemas(target, load(target.resolve(), session.env))
+
+
 def _first_journey(names: list[str]) -> str:
     found = [Path(name).stem for name in names if name.startswith("journeys/")]
     return "welcome" if "welcome" in found else found[0]
@@ -95,6 +104,7 @@ def _described(target: Path, names: list[str], store: str) -> list[tuple[str, st
             rows.append((f"templates/{channel}/", f"{count} message{'' if count == 1 else 's'}"))
     return [
         *rows,
+        (".sojourn/*.schema.json", "what editors complete and check journeys with"),
         (".sojourn/secret", "signs links; keep it, and keep it private"),
         (store, f"empty store, schema {len(STEPS)}"),
     ]

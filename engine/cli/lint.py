@@ -86,12 +86,15 @@ def _looked(session: Session, asked: Callable[[Problem], bool]) -> Looked:
 
 def _looking(session: Session, facts: Facts) -> Callable[[Path], list[Problem]]:
     """Return what looks at a project's folder: at its files and its templates, with what the store knows."""
+    from engine.cli.schema import outdated
     from engine.proofs import proofs
     from journeys.load import load
 
     def look(root: Path) -> list[Problem]:
         definitions = load(root, session.env, lambda _: facts)
         session.project_name = definitions.project.name if definitions.project else None
+        if root == session.root and outdated(root, definitions):
+            session.note("the schema for editors is behind the files; run: sojourn config schema")
         return [*definitions.problems, *proofs(definitions, facts)]
 
     return look

@@ -79,7 +79,7 @@ def test_the_repair_says_what_it_did_and_what_is_left(sojourn, welcome):
     change(welcome, "send: email/welcome_hello", "send: email/not_at_all_like_any_other")
     said = sojourn("lint", "--fix")
     assert said.code == 1
-    assert "fixed 1 problem in 1 file:\n  journeys/welcome.yaml:13:12: S106" in said.out
+    assert "fixed 1 problem in 1 file:\n  journeys/welcome.yaml:14:12: S106" in said.out
     assert "error[R203] no message email/not_at_all_like_any_other" in said.out
     assert "1 error, 0 warnings" in said.out.splitlines()[-1]
 
@@ -158,14 +158,14 @@ def test_a_file_that_changed_meanwhile_is_left_alone(shop, welcome):
 
 def test_gcc_is_a_line_a_problem(sojourn, welcome):
     change(welcome, "after: 2d", "after: 2 days")
-    line = 'journeys/welcome.yaml:13:12: error: cannot read "2 days" as a length of time: write 2d [S106]'
+    line = 'journeys/welcome.yaml:14:12: error: cannot read "2 days" as a length of time: write 2d [S106]'
     assert sojourn("lint", "--format", "gcc").out.splitlines() == [line]
 
 
 def test_github_annotations_are_escaped(sojourn, welcome):
     change(welcome, "holdout: 10%", "holdout: 10")
     (said,) = sojourn("lint", "--format", "github").out.splitlines()
-    head = "::error file=journeys/welcome.yaml,line=6,col=10,endColumn=12,title=sojourn S108::"
+    head = "::error file=journeys/welcome.yaml,line=7,col=10,endColumn=12,title=sojourn S108::"
     assert said.startswith(f"{head}a share needs a percent sign: write 10%25%0Anote: ")
 
 
@@ -184,7 +184,7 @@ def test_sarif_says_where_and_how_to_repair_it(sojourn, welcome):
     place = result["locations"][0]["physicalLocation"]
     assert place["artifactLocation"] == {"uri": "journeys/welcome.yaml", "uriBaseId": "PROJECT"}
     assert place["artifactLocation"]["uriBaseId"] in run["originalUriBaseIds"]
-    assert place["region"] == {"startLine": 13, "startColumn": 12, "endColumn": 18}
+    assert place["region"] == {"startLine": 14, "startColumn": 12, "endColumn": 18}
     (change_,) = result["fixes"][0]["artifactChanges"]
     assert change_["replacements"] == [{"deletedRegion": place["region"], "insertedContent": {"text": "2d"}}]
 
@@ -196,7 +196,7 @@ def test_sarif_without_problems_is_still_a_log(sojourn, shop):
 def test_json_is_the_object_of_json(sojourn, welcome):
     change(welcome, "after: 2d", "after: 2 days")
     (found,) = sojourn("lint", "--format", "json").json["problems"]
-    assert found["fix"] == {"safe": True, "edits": [{"line": 13, "col": 12, "end_col": 18, "text": "2d"}]}
+    assert found["fix"] == {"safe": True, "edits": [{"line": 14, "col": 12, "end_col": 18, "text": "2d"}]}
 
 
 @pytest.mark.parametrize(
