@@ -16,12 +16,15 @@ from engine.cli.session import Session
 from engine.cli.text import columns
 
 if TYPE_CHECKING:
-    from engine.offpolicy.logged import Logged
+    from engine.offpolicy.logged import Drawn, Logged
     from engine.offpolicy.replay import Compared, Replay, Worth
     from engine.offpolicy.targets import Target
+    from engine.store.rows import DecisionRow
 
 SINGLE = "best single message"
 LEAST = 200
+DRAWN = ("learner", "random")
+"""Groups whose arm was drawn by chances that can be replayed; a baseline always takes its arm, a holdout nothing."""
 KINDS = ("vw", "thompson", "beta")
 
 
@@ -81,9 +84,9 @@ def _from_file(path: Path, said: tuple[str, str, str, str]) -> Case:
 def _from_store(session: Session, point: str, since: str) -> Case:
     from engine.cli.stats import since_of
     from engine.learner.features import arms_of
-    from engine.offpolicy.logged import Drawn, logged
+    from engine.offpolicy.logged import logged
     from engine.store.connect import reading
-    from engine.store.drawing import closed, share_closed
+    from engine.store.history import decided
 
     definitions = session.definitions()
     project = session.project()
@@ -94,10 +97,20 @@ def _from_store(session: Session, point: str, since: str) -> Case:
         raise _no_decision(journey.name, state, [one for one, _ in journey.choices])
     begin = since_of(since, session.now(), project)
     with session.store(project) as store, reading(store) as conn:
-        rows, share = closed(conn, point, begin), share_closed(conn, point, begin)
-    drawn = [Drawn(r.contact_id, r.at, r.features, r.arms, r.chances, r.arm, r.reward) for r in rows]
+        rows = [row for row in decided(conn, point, begin) if row.decision.group in DRAWN and row.status != "void"]
+    over = [row for row in rows if row.status == "closed"]
+    drawn = [_drawn(row) for row in over]
     kind = choose.explore.policy if choose.explore.policy in KINDS else "vw"
-    return Case(point, logged(drawn, arms_of(choose)), kind, choose.explore.min_share, share)
+    return Case(point, logged(drawn, arms_of(choose)), kind, choose.explore.min_share, len(over) / max(len(rows), 1))
+
+
+def _drawn(row: DecisionRow) -> Drawn:
+    from engine.offpolicy.logged import Drawn
+
+    made = row.decision
+    return Drawn(
+        row.contact_id, row.at, made.features, tuple(made.arms), tuple(made.chances), made.arm, row.reward or 0.0
+    )  # fmt: skip
 
 
 def _no_decision(journey: str, state: str, there: Sequence[str]) -> Exception:

@@ -7,9 +7,9 @@ Rules
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from zoneinfo import ZoneInfo
 
@@ -17,11 +17,16 @@ import sqlalchemy as sa
 
 from engine.core.chance import draw
 from engine.core.model import Event
-from engine.report.findings import Findings, Meta, ReasonCount
+from engine.learner.features import arms_of
+from engine.outliers.flags import Line
+from engine.outliers.measured import Outliers, agreement, measured
+from engine.report.findings import Findings, Meta, ReasonCount, Suggestion
 from engine.report.gather import Drawn, Facts, Handed, Known, View, gather
+from engine.report.suggesting import cap_suggestion, suggestions
 from engine.store import history, pressing
 from engine.store.history import Credit, Period, Question, Run
-from journeys import Branch, Choose, Journey, Leave, Scope, Send, Split, State
+from engine.store.rows import DecisionRow
+from journeys import NOTHING, Branch, Choose, Journey, Leave, Scope, Send, Split, State
 from journeys.project import Project
 from journeys.span import show_span
 
@@ -29,6 +34,9 @@ SIGNS = {"EUR": "€", "USD": "$", "GBP": "£"}
 NOUNS = ("placed", "made", "completed", "created", "received", "paid", "answered", "booked")
 KINDS: dict[type, str] = {Choose: "choose", Send: "send", Branch: "branch", Split: "split", Leave: "exit"}
 UNIFORM = "uniform"
+TAUGHT = ("learner", "random", "baseline")  # groups whose messages went out
+BEFORE = timedelta(days=60)
+ENOUGH = 200  # decisions of either kind before a message is compared with silence
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,25 +74,32 @@ class Asked:
 
 def findings(conn: sa.Connection, asked: Asked) -> Findings:
     """Return everything that the store says about what was asked."""
-    found = gather(facts(conn, asked), view(conn, asked))
+    decided = _decided(conn, asked)
+    seen, is_outlier = outliers(decided, asked)
+    looked = replace(view(conn, asked), outlier=is_outlier)
+    found = replace(gather(facts(conn, asked, decided), looked), measured=seen)
+    found = replace(found, suggestions=tuple(_suggested(asked, found)))
     fates = pressing.fates(conn, asked.journey.name, asked.period)
     reasons = tuple(ReasonCount(f.rule.replace("_", " "), f.waited, f.switched, f.skipped) for f in fates)
-    found = replace(found, reasons=reasons)
+    worth = _worth(asked, decided)
+    found = replace(
+        found, reasons=reasons, suggestions=(*found.suggestions, *cap_suggestion(reasons, found.doses, worth))
+    )
     if asked.journey.goal is None:
         note = f"{asked.journey.name} has no goal, so nothing says whether it pays."
         return replace(found, groups=(), outliers=(), others=(), daily=(), notes=(note,))
     return found
 
 
-def facts(conn: sa.Connection, asked: Asked) -> Facts:
-    """Return the rows that the findings are made of."""
+def facts(conn: sa.Connection, asked: Asked, decided: Sequence[DecisionRow]) -> Facts:
+    """Return the rows that the findings are made of; `decided` are the decisions of the point, older ones too."""
     name, period = asked.journey.name, asked.period
     numbers = history.journey_numbers(conn, name, period)
     return Facts(
         runs=_runs(conn, asked),
         numbers=numbers,
         credits=_credits(conn, asked),
-        drawn=_drawn(conn, asked),
+        drawn=_drawn(decided, asked),
         handed=[Handed(h.key, h.contact_id, h.at) for h in pressing.handed(conn, name, period)],
         left=pressing.drove_away(conn, name, period),
         people=numbers.contacts,
@@ -100,7 +115,6 @@ def view(conn: sa.Connection, asked: Asked) -> View:
         states=[(state.name, _kind(state)) for state in asked.journey.states.values()],
         in_baseline=_in_baseline(asked),
         label=asked.label,
-        outlier=asked.outlier,
         truth=asked.truth,
         value="value",
     )
@@ -210,12 +224,64 @@ def _credits(conn: sa.Connection, asked: Asked) -> list[Credit]:
     return found
 
 
-def _drawn(conn: sa.Connection, asked: Asked) -> list[Drawn]:
+def _decided(conn: sa.Connection, asked: Asked) -> list[DecisionRow]:
+    """Return the decisions of the point, those that a model may learn from before the period included."""
     if asked.point is None:
         return []
-    rows = history.decided(conn, f"{asked.journey.name}.{asked.point[0]}", asked.since, asked.until)
+    return history.decided(conn, f"{asked.journey.name}.{asked.point[0]}", asked.since - BEFORE, asked.until)
+
+
+def _drawn(decided: Sequence[DecisionRow], asked: Asked) -> list[Drawn]:
     return [
         Drawn(row.contact_id, row.at, d.arms, d.chances, d.arm, d.policy == UNIFORM)
-        for row in rows
-        if (d := row.decision).group == "learner"
+        for row in decided
+        if (d := row.decision).group == "learner" and row.at >= asked.since
     ]
+
+
+def outliers(
+    decided: Sequence[DecisionRow], asked: Asked
+) -> tuple[Outliers | None, Callable[[str], bool | None] | None]:
+    """Return the outliers as measured, and who is one: None for those who did not reach the decision."""
+    if asked.point is None or not decided:
+        return None, None
+    state, choose = asked.point
+    single = choose.baseline[0] if choose.baseline else ""
+    found, flags = measured(f"{asked.journey.name}.{state}", [_line(row) for row in decided], arms_of(choose), single)
+    truly = asked.outlier
+    if truly is not None:
+        found = replace(found, right=agreement(flags, truly))
+
+    def is_outlier(contact_id: str) -> bool | None:
+        flag = flags.people.get(contact_id)
+        return None if flag is None else flag.outlier
+
+    return found, is_outlier if found.found else None
+
+
+def _suggested(asked: Asked, found: Findings) -> list[Suggestion]:
+    if asked.point is None:
+        return []
+    learner = next((group for group in found.groups if group.name == "learner" and group.contacts), None)
+    rate = learner.goals / learner.contacts if learner else 0.05
+    return suggestions(found.measured, [arm.id for arm in asked.point[1].arms], found.arms, rate)
+
+
+def _worth(asked: Asked, decided: Sequence[DecisionRow]) -> tuple[float, float]:
+    """Return what a message earned beyond silence, and what one unsubscribe costs, in the unit of the reward."""
+    closed = [row for row in decided if row.status == "closed" and row.decision.group in TAUGHT]
+    sent = [row.reward or 0.0 for row in closed if row.decision.arm != NOTHING]
+    silent = [row.reward or 0.0 for row in closed if row.decision.arm == NOTHING]
+    penalty = asked.point[1].reward.score.get("unsubscribed") if asked.point else None
+    if penalty is None or min(len(sent), len(silent)) < ENOUGH:
+        return 0.0, 0.0
+    lost = penalty.value(Scope(asked.now, ZoneInfo(asked.project.timezone), vars=asked.journey.vars))
+    paid = abs(lost) if isinstance(lost, int | float) else 0.0
+    return sum(sent) / len(sent) - sum(silent) / len(silent), paid
+
+
+def _line(row: DecisionRow) -> Line:
+    made = row.decision
+    taught = row.status == "closed" and made.group in TAUGHT
+    reward = (row.reward or 0.0) if taught else None
+    return Line(row.contact_id, row.at, made.features, tuple(made.arms), made.arm, reward)

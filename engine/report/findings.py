@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from engine.outliers.measured import Outliers
+
 
 @dataclass(frozen=True, slots=True)
 class GroupCount:
@@ -110,6 +112,15 @@ class DoseCount:
 
 
 @dataclass(frozen=True, slots=True)
+class Suggestion:
+    """Something to try, in words with numbers; `yaml` is a line for the journey file, where there is one."""
+
+    kind: str  # branch, drop, vary, small, cap
+    says: str
+    yaml: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class World:
     """What only a simulation knows: the truth about its invented people, per decision of the learner group."""
 
@@ -149,7 +160,7 @@ class Findings:
 
     meta: Meta
     groups: tuple[GroupCount, ...]
-    outliers: tuple[GroupCount, ...] = ()  # the same groups, only people whose best arm differs from the single best
+    outliers: tuple[GroupCount, ...] = ()  # the same groups, only people whom another arm serves better, as measured
     others: tuple[GroupCount, ...] = ()
     daily: tuple[DailyCount, ...] = ()
     messages: tuple[MessageRow, ...] = ()
@@ -166,3 +177,5 @@ class Findings:
     complained: int = 0
     entries: int = 0
     world: World | None = None
+    suggestions: tuple[Suggestion, ...] = ()
+    measured: Outliers | None = None  # who the outliers are, as far as the log can tell

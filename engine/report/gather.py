@@ -87,7 +87,7 @@ class View:
     states: Sequence[tuple[str, str]] = ()  # (name, kind) in the order of the file
     in_baseline: Callable[[str], bool] | None = None
     label: Callable[[str], str] | None = None  # a kind of people, for the heat map
-    outlier: Callable[[str], bool] | None = None
+    outlier: Callable[[str], bool | None] | None = None  # None: did not reach the decision
     truth: Callable[[str], Known] | None = None
     value: str = "total"  # the field of a goal event that holds its money
 
@@ -101,7 +101,7 @@ def gather(facts: Facts, view: View) -> Findings:
         meta=view.meta,
         groups=_groups(runs, view.shares),
         outliers=_groups([r for r in runs if outlier and outlier(r.contact_id)], view.shares),
-        others=_groups([r for r in runs if outlier and not outlier(r.contact_id)], view.shares),
+        others=_groups([r for r in runs if outlier and outlier(r.contact_id) is False], view.shares),
         daily=_daily(runs, view.meta.since),
         messages=_messages(facts, view.value),
         arms=_arms(runs),

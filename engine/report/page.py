@@ -23,6 +23,7 @@ from engine.report.headline import Answer, answers, comparable, outlier_share, s
 from engine.report.limits import cannot_tell
 from engine.report.svg import STYLE, Canvas
 from engine.report.table import csv_text
+from engine.report.who import nobody, sureness
 from engine.report.wording import count, money, percent, points
 
 BAR_WIDTHS = (300, 480)
@@ -48,6 +49,8 @@ def page(findings: Findings) -> str:
         f=f, m=f.meta, style=STYLE, w=wording, cards=cards(f), figures=figures(f), tiles=tiles(f),
         messages=sorted(f.messages, key=lambda r: -r.sent), cells=message_cells, limits=cannot_tell(f),
         anyway=would_have_come_anyway(f), attributed=sum(r.attributed for r in f.messages),
+        seen=f.measured, sure=list(sureness(f.measured)) if f.measured else [],
+        nobody=nobody(f.measured) if f.measured else "", suggestions=f.suggestions,
         comparable=comparable(f), split=split_p(f), csv=csv_text(f),
         csv64=base64.b64encode(csv_text(f).encode()).decode(), period=period(f),
     )  # fmt: skip

@@ -15,6 +15,7 @@ from engine.report.headline import Answer, answers, comparable, outlier_share, r
 from engine.report.heat import short_names
 from engine.report.intervals import wilson
 from engine.report.svg import Scale
+from engine.report.who import who_lines
 from engine.report.wording import (
     bracket,
     count,
@@ -38,7 +39,15 @@ _SAID = {
 
 def population_text(f: Findings, *, ascii_only: bool = False) -> str:
     """Return what a simulated population did: groups, curve, who got what, messages."""
-    blocks = [_invented(f), groups_table(f), curve(f, ascii_only=ascii_only), who_got_what(f), _totals(f)]
+    blocks = [
+        _invented(f),
+        groups_table(f),
+        curve(f, ascii_only=ascii_only),
+        who_got_what(f),
+        who_lines(f),
+        _to_try(f),
+        _totals(f),
+    ]
     return _joined(blocks, ascii_only=ascii_only)
 
 
@@ -47,7 +56,7 @@ def stats_text(f: Findings, *, ascii_only: bool = False) -> str:
     m = f.meta
     span = f"{m.since.day} {m.since:%b} to {m.until.day} {m.until:%b}"
     head = f"{m.journey} {m.version} · {span} · goal {m.goal} · unit: contact".replace("  ", " ")
-    blocks = [[head, *verdict_lines(f)], messages_table(f), _closing(f)]
+    blocks = [[head, *verdict_lines(f)], who_lines(f), _to_try(f), messages_table(f), _closing(f)]
     return _joined(blocks, ascii_only=ascii_only)
 
 
@@ -168,6 +177,13 @@ def _truth(f: Findings) -> Iterator[str]:
         single = f"single best message {percent(w.outliers_single)}"
         yield f"  Truth per decision: outliers {percent(w.outliers_now)} ({single}), others {percent(w.others_now)}"
         yield f"  ({percent(w.others_single)}); {percent(w.served_right, 0)} of the outliers got the right message"
+
+
+def _to_try(f: Findings) -> list[str]:
+    if not f.suggestions:
+        return []
+    lines = [line for one in f.suggestions for line in (f"  {one.says}", *([f"      {one.yaml}"] if one.yaml else []))]
+    return ["To try next:", *lines]
 
 
 def _totals(f: Findings) -> list[str]:
