@@ -148,7 +148,7 @@ class Engine:
             self.definitions = self.versions.take_up(conn)
         journeys = self.definitions.journeys
         self.post.letters = replace(self.post.letters, project=self.project, journeys=journeys)
-        self.teacher = Teacher(journeys)
+        self.teacher = Teacher(journeys, self.zone, self.teacher.alone)
         self.entrances = Entrances(journeys, self.project.data.segments, self.zone)
         self._needs = self._rhythm = self._warming = None
 

@@ -96,9 +96,11 @@ def correct(teacher: Teacher, store: sa.Engine, now: datetime) -> None:
             for point in sorted({one.decision.point for one, _ in changed})
         ])  # fmt: skip
         counts = learning.after_the_close(conn, now - LATE_OF, teacher.names)
-    heard = Counter(one.decision.point for one in outcomes)
-    for point, (good, answered) in counts.items():
-        _warn(teacher, point, heard[point] + answered, good + answered)
+        heard = Counter(one.decision.point for one in outcomes)
+        for point, (good, answered) in counts.items():
+            late, every = heard[point] + answered, good + answered
+            stopping.note(conn, "late", {"point": point, "late": late, "outcomes": every}, now)
+            _warn(teacher, point, late, every)
 
 
 def _warn(teacher: Teacher, point: str, late: int, outcomes: int) -> None:

@@ -19,11 +19,11 @@ import sqlalchemy as sa
 from engine.errors import LearnerError
 from engine.learner.delays import Curves, curves_of
 from engine.learner.lessons import Lesson, Open, serving, teach
-from engine.learner.models import Model, load_model, new_model, settings_for
+from engine.learner.models import KINDS, Model, load_model, new_model, settings_for
 from engine.learner.schema import FIXED, schema_of
 from engine.store import lessons as log
 from engine.store.lessons import Pass
-from engine.store.policies import PolicyRow, Role
+from engine.store.policies import PointRow, PolicyRow, Role
 from journeys import Choose
 
 LOG = logging.getLogger("sojourn")
@@ -66,6 +66,10 @@ class Pupil:
         """Go on as this model, made anew with this base, in the place of `of`."""
         self._model, self.base, self.through = model, dict(base), int(base["through"])
         self.number, self.curves, self.curves_at = of.number, of.curves, of.curves_at
+
+    def become(self, model: Model) -> None:
+        """Be this model, which the same lessons made."""
+        self._model, self._serving = model, None
 
     def stale(self, now: datetime) -> bool:
         """Return whether it is time to measure again how long outcomes take."""
@@ -148,6 +152,20 @@ class Pupil:
             self.point, number, self.kind, raw, model.weight_hash(), settings, model.learned, now, copy, self.through,
             dict(self.base), curves, role,
         )  # fmt: skip
+
+
+def incumbent(choose: Choose, row: PointRow | None) -> str:
+    """Return the kind of policy that decides: as the file says, or what was promoted since it last changed."""
+    said = choose.explore.policy
+    return row.serves if row is not None and row.serves and row.written == said else said
+
+
+def kinds(choose: Choose, row: PointRow | None) -> tuple[str, ...]:
+    """Return the kinds of model that learn at a point: the incumbent first, then the challenger."""
+    first, other = incumbent(choose, row), str(choose.explore.challenger)
+    if other == first:  # it was promoted: the one it came from learns on in its shadow
+        other = choose.explore.policy
+    return tuple(kind for kind in dict.fromkeys((first, other)) if kind in KINDS)
 
 
 def begun(kind: str, settings: Mapping[str, Any], base: Mapping[str, Any]) -> Model:

@@ -30,7 +30,7 @@ from engine.learner.delays import fitted
 from engine.learner.features import arm_features
 from engine.learner.lessons import Lesson, Open, lesson
 from engine.learner.models import KINDS
-from engine.pupil import Pupil
+from engine.pupil import Pupil, incumbent, kinds
 from engine.shadowing import shadows
 from engine.store import learning, policies, stopping
 from engine.store import lessons as log
@@ -116,17 +116,12 @@ class Teacher:
         return self.layer.policies
 
     def incumbent(self, point: str) -> str:
-        """Return the kind of policy that decides: as the file says, or what was promoted since it last changed."""
-        said, row = self._points[point].explore.policy, self.standing.get(point)
-        return row.serves if row is not None and row.serves and row.written == said else said
+        """Return the kind of policy that decides."""
+        return incumbent(self._points[point], self.standing.get(point))
 
     def kinds(self, point: str) -> tuple[str, ...]:
         """Return the kinds of model that learn at a point: the incumbent first, then the challenger."""
-        explore = self._points[point].explore
-        first, other = self.incumbent(point), str(explore.challenger)
-        if other == first:  # it was promoted: the one it came from learns on in its shadow
-            other = explore.policy
-        return tuple(kind for kind in dict.fromkeys((first, other)) if kind in KINDS)
+        return kinds(self._points[point], self.standing.get(point))
 
     # what serves
 
@@ -303,7 +298,7 @@ class Teacher:
             some = [lesson for _, lesson in lessons[one.point]]
             for kind in self.kinds(one.point):
                 self._teach(conn, self.pupils[one.point, kind], one.number, some)
-        return self._published(conn, pupils, now)
+        return self.published(conn, pupils, now)
 
     def _teach(self, conn: sa.Connection, pupil: Pupil, number: int, lessons: Sequence[Lesson]) -> None:
         """Teach one pass, after those that the pupil missed; one that cannot be read begins again from the log."""
@@ -325,7 +320,8 @@ class Teacher:
             pupil.curves = fitted(found.get(pupil.point, {}), pupil.choose.reward.within.total_seconds())
             pupil.curves_at = now.timestamp()
 
-    def _published(self, conn: sa.Connection, pupils: Sequence[Pupil], now: datetime) -> tuple[str, ...]:
+    def published(self, conn: sa.Connection, pupils: Sequence[Pupil], now: datetime) -> tuple[str, ...]:
+        """Publish what these pupils have become; return the versions that decide."""
         self.ponder(conn, pupils, now)
         last = policies.last_number(conn, {pupil.point for pupil in pupils})
         said: list[str] = []

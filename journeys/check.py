@@ -58,7 +58,6 @@ CHECKS: list[Check] = [
     check_choices.silent_baseline,
     check_choices.two_times,
     check_choices.no_silence,
-    check_choices.not_yet,
     check_pressure.time_inside_quiet_hours,
     check_pressure.daypart_inside_quiet_hours,
     check_pressure.cap_of_zero,

@@ -96,23 +96,6 @@ def no_silence(journey: Journey, _: Project) -> Iterator[Problem]:
             yield warning("W903", _arms(state), says, way_out)
 
 
-def not_yet(journey: Journey, _: Project) -> Iterator[Problem]:
-    """W907: words that are read and checked, but do not act in this release."""
-    for state in journey.states.values():
-        for path, effect in _later(state):
-            says = f"`{path.rpartition('.')[2]}` does not act in this release: {effect}"
-            yield warning("W907", clause(state, path, path.rpartition(".")[0]), says)
-
-
-def _later(state: State) -> Iterator[tuple[str, str]]:
-    if not isinstance(state.action, Choose):
-        return
-    if state.action.explore.half_life is not None:
-        yield "choose.explore.half_life", "old and new decisions count the same"
-    if "choose.stop_arm_if" in state.places:
-        yield "choose.stop_arm_if", "no arm is taken out by itself"
-
-
 def _arms(state: State) -> Place:
     return clause(state, "choose.arms", "choose.messages", "choose")
 

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from engine.core.model import Event, Outcome, Reward
 from engine.store.rows import DecisionRow, decision, decision_row, run_of
 from engine.store.sets import one_of
-from engine.store.tables import contacts, decisions, enrollments, events
+from engine.store.tables import audit, contacts, decisions, enrollments, events
 
 COUNTED_GROUPS = ("learner", "random")
 TEACHING = ("learner", "baseline", "random")
@@ -142,6 +142,14 @@ def after_the_close(conn: sa.Connection, since: datetime, names: Sequence[str]) 
         for journey, state, n in conn.execute(query.group_by(c.journey, c.state)):
             found.setdefault(f"{journey}.{state}", [0, 0])[place] = n
     return {point: (counts[0], counts[1]) for point, counts in found.items()}
+
+
+def late_share(conn: sa.Connection, point: str) -> float | None:
+    """Return the share of a point's outcomes that came after the close, by the last night; None: none has been."""
+    a = audit.c
+    query = sa.select(a.detail).where(a.what == "late", a.detail["point"].as_string() == point).order_by(a.id.desc())
+    found = conn.execute(query.limit(1)).scalar()
+    return found["late"] / found["outcomes"] if found and found["outcomes"] else None
 
 
 def commit(conn: sa.Connection, rewards: Sequence[Reward], taught: Mapping[str, float]) -> None:

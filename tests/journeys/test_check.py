@@ -163,11 +163,6 @@ def test_the_same_message_twice_cannot_be_told_apart(project):
     assert choice(project, arms) == []
 
 
-def test_words_that_act_later_are_named(project):
-    more = "      explore: {half_life: 30d}\n      keep: contact\n"
-    assert [code.split("@")[0] for code in choice(project, more=more)] == ["W907"]
-
-
 def test_a_time_inside_the_quiet_hours_is_an_error(project):
     text = f'{HEAD}states:\n  a:\n    after: 2d\n    at: "22:00"\n    send: email/welcome_tips'
     (problem,) = problems(text, project)
