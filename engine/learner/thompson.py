@@ -29,16 +29,18 @@ from engine.learner.models import Example, checked, finite
 from engine.learner.posterior import Batch, Evidence, Floats, Prior, Terms, none, rates
 from engine.learner.scaling import scaling_of
 from engine.learner.schema import FIXED, Schema, schema_of
+from engine.learner.words import Words
 
 # `start` is the logit of an arm nobody knows, `spread` what arms, features and pairs are thought to differ by (standard
 # deviations), `width` scales the spread that chances come from, `crosses` how many of the strongest features are
 # crossed in pairs, `memory` how many examples are looked at again.
 DEFAULTS: Mapping[str, Any] = {
-    "start": -2.0, "spread": [1.0, 0.3, 0.3], "pseudo": 2.0, "width": 0.3, "crosses": 5, "memory": 20_000,
-    "forget": 1.0, "young": 9.0,
+    "start": -2.0, "spread": [1.0, 0.2, 0.1], "pseudo": 2.0, "width": 0.2, "crosses": 5, "memory": 20_000,
+    "forget": 1.0, "young": 5.0,
 }  # fmt: skip
 FIRST, PART, DESIGNS = 32, 16, 1.5
 FARTHEST = 30.0
+PART_OF_MANY = 2048
 
 Seen = tuple[str, int, float, float]
 """A line of features, the arm's number, trials, what was earned."""
@@ -57,7 +59,8 @@ class ThompsonModel:
         self.scaling = scaling_of(settings)
         self.learned = 0
         self.arms: list[str] = []
-        self.design = Design(schema)
+        self.words = Words(schema)
+        self.design = Design(self.words)
         self.evidence = none(0, 1)
         self.older = none(0, 1)  # of what is remembered no more
         self.prior = Prior(np.zeros((0, 1)), np.ones(1))
@@ -115,7 +118,7 @@ class ThompsonModel:
     def _look_again(self) -> None:
         """Choose the columns anew, and learn again all that is remembered."""
         lines = [seen[0] for seen in self.memory]
-        design = chosen(self.schema, lines, self._strong(), int(self.settings["crosses"]))
+        design = chosen(self.words, lines, self._strong(), int(self.settings["crosses"]))
         old = {name: at for at, name in enumerate(self.design.columns)}
         at = [old.get(name, -1) for name in design.columns]
         start, self.older = (
@@ -231,10 +234,18 @@ class ThompsonModel:
         return np.asarray(np.sqrt(least + (1.0 - least) * young / (young + known)), np.float64)
 
     def _moments(self, features: Sequence[str], arms: Sequence[str]) -> tuple[Floats, Floats]:
+        """Return means and deviations [lines, arms]; many lines in parts and in single precision."""
         weights, spread, _ = self._beliefs(arms)
-        x = self.design.matrix(features)
-        variances = np.stack([np.einsum("nc,nc->n", x @ part, x) for part in spread], axis=1)
-        return x @ weights.T, np.sqrt(np.maximum(variances, 0.0))
+        kind = np.float64 if len(features) < PART_OF_MANY else np.float32
+        mean, variance = np.empty((len(features), len(arms))), np.empty((len(features), len(arms)))
+        spread = spread.astype(kind)
+        for start in range(0, len(features), PART_OF_MANY):
+            part = slice(start, start + PART_OF_MANY)
+            x = np.ascontiguousarray(self.design.matrix(features[part], kind))
+            mean[part] = x @ weights.T
+            for arm, one in enumerate(spread):
+                variance[part, arm] = np.einsum("nc,nc->n", x @ one, x)
+        return mean, np.sqrt(np.maximum(variance, 0.0))
 
     def policy(self, version: str) -> Bells:
         return Bells(version)
@@ -252,10 +263,8 @@ class ThompsonModel:
 
     def explain(self, features: str, arm: str) -> Mapping[str, float]:
         weights, _, _ = self._beliefs([arm])
-        places, values = self.design.read(features)
-        return {
-            self.design.columns[at]: float(weights[0, at] * value) for at, value in zip(places, values, strict=True)
-        }
+        x = self.design.matrix([features])[0]
+        return {self.design.columns[at]: float(weights[0, at] * x[at]) for at in np.flatnonzero(x)}
 
     def widen(self, arm: str) -> None:
         pass
@@ -363,7 +372,7 @@ def loads(raw: bytes, settings: Mapping[str, Any]) -> ThompsonModel:
     model.scaling = scaling_of(settings, state)
     model.learned, model.settled, model.next_design = state["learned"], state["settled"], state["next"]
     model.arms = list(state["arms"])
-    model.design = Design(model.schema, state["columns"], [(a, b) for a, b in state["pairs"]])
+    model.design = Design(model.words, state["columns"], [(a, b) for a, b in state["pairs"]])
     columns = len(model.design.columns)
     model.evidence = Evidence(_whole(arrays["precision"], columns), arrays["shift"].astype(np.float64))
     model.older = Evidence(_whole(arrays["older_precision"], columns), arrays["older_shift"].astype(np.float64))
