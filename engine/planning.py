@@ -22,7 +22,7 @@ from engine.errors import NotFound
 from engine.retiming import retimed
 from engine.store import deploying
 from engine.store.deploying import Displaced, Stand, Version, Way
-from engine.versions import data_source, data_version, known, read_kept, try_kept, version_of, with_data
+from engine.versions import data_source, data_version, known, on_disk, read_kept, try_kept, version_of, with_data
 from journeys import EXIT, Journey
 from journeys.check_deploy import removed_state
 from journeys.difference import Difference, differences
@@ -100,32 +100,36 @@ class Plan:
 def plan(conn: sa.Connection, files: Definitions, wish: Wish, now: datetime) -> Plan:
     """Return what deploying would change. NotFound for a name that neither the files nor the store know."""
     live = deploying.live(conn)
-    _known(files, live, wish)
+    broken = _broken(files, live)
+    _known({*files.journeys, *live, *broken}, wish)
     project, data = _data(conn, files, wish)
     places = deploying.inside(conn)
     made = []
-    for name in sorted({*files.journeys, *live, *_broken(files)}):
+    for name in sorted({*files.journeys, *live, *broken}):
         if wish.wants(name) and (wish.back is None or wish.back[0] == name):
-            look = _Look(conn, files, project, now)
+            look = _Look(conn, files, project, now, broken)
             made.append(_journey(look, (name, live.get(name)), places.get(name, {}), wish))
     found = Plan(tuple(made), *data)
     return replace(found, problems=_unreadable(conn, found, project)) if found.data_version else found
 
 
-def _known(files: Definitions, live: Mapping[str, Version], wish: Wish) -> None:
-    every = {*files.journeys, *live, *_broken(files)}
+def _known(every: Iterable[str], wish: Wish) -> None:
     for name in wish.names:
         if not any(fnmatchcase(one, name) for one in every):
             raise NotFound(f'no journey called "{name}" in the files or deployed; there is: {", ".join(sorted(every))}')
 
 
-def _broken(files: Definitions) -> dict[str, tuple[Problem, ...]]:
-    """Return the errors of journey files that hold no journey, by the name of the file."""
+def _broken(files: Definitions, live: Iterable[str]) -> dict[str, tuple[Problem, ...]]:
+    """Return what is wrong with journeys that have a file and cannot be read, by name: its errors, or all."""
+    errors = [problem for problem in files.problems if problem.severity == "error"]
     found: dict[str, tuple[Problem, ...]] = {}
-    for problem in files.problems:
+    for problem in errors:
         name = problem.file.removeprefix("journeys/").removesuffix(".yaml")
-        if problem.severity == "error" and problem.file == f"journeys/{name}.yaml":
+        if problem.file == f"journeys/{name}.yaml":
             found[name] = (*found.get(name, ()), problem)
+    for name in live:
+        if name not in found and on_disk(files, name):
+            found[name] = tuple(errors)
     return {name: problems for name, problems in found.items() if name not in files.journeys}
 
 
@@ -158,6 +162,7 @@ class _Look:
     files: Definitions
     project: Project
     now: datetime
+    broken: Mapping[str, tuple[Problem, ...]]
 
 
 def _journey(look: _Look, which: tuple[str, Version | None], places: Mapping[str, int], wish: Wish) -> JourneyPlan:
@@ -166,7 +171,7 @@ def _journey(look: _Look, which: tuple[str, Version | None], places: Mapping[str
     if wish.back is not None:
         return _changed(look, (old, _older(look.conn, wish.back)), wish)
     if name not in look.files.journeys:
-        problems = _broken(look.files).get(name, ())
+        problems = look.broken.get(name, ())
         if problems:
             return JourneyPlan(name, "broken", old=old.number if old else 0, inside=count, problems=problems)
         return _gone(name, old, count)

@@ -16,7 +16,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import blake2b
-from pathlib import Path
 
 import sqlalchemy as sa
 
@@ -124,13 +123,17 @@ def _first(conn: sa.Connection, files: Definitions, now: datetime) -> tuple[str,
 def changed(files: Definitions, standing: Standing) -> Changed:
     """Return how the files differ from what stands; a file with errors is not told from one that is as deployed."""
     live = standing.versions
-    broken = {Path(problem.file).stem for problem in files.problems if problem.severity == "error"}
     return Changed(
         changed=tuple(sorted(n for n, j in files.journeys.items() if n in live and live[n] != j.version)),
         new=tuple(sorted(name for name in files.journeys if name not in live)),
-        gone=tuple(sorted(name for name in live if name not in files.journeys and name not in broken)),
+        gone=tuple(sorted(name for name in live if name not in files.journeys and not on_disk(files, name))),
         data=bool(standing.data) and standing.data != data_version(files),
     )
+
+
+def on_disk(files: Definitions, name: str) -> bool:
+    """Return whether there is a file of this journey, readable or not."""
+    return (known(files).root / "journeys" / f"{name}.yaml").is_file()
 
 
 def version_of(files: Definitions, name: str) -> Version:

@@ -152,7 +152,7 @@ def _freed(conn: sa.Connection, place: Place, columns: Any) -> sa.ColumnElement[
 
 def _ring(conn: sa.Connection, here: sa.ColumnElement[bool], now: datetime) -> None:
     """Set the alarms of everybody here to when they are due, in one statement and in the order of their contacts."""
-    first = sa.func.min(sa.func.coalesce(e.due_at, now), type_=e.due_at.type)
+    first = sa.func.min(sa.func.coalesce(e.due_at, sa.literal(now, e.due_at.type)), type_=e.due_at.type)
     query = sa.select(e.contact_id, first).where(here, ACTIVE).group_by(e.contact_id).order_by(e.contact_id)
     insert = upsert(conn.dialect.name, alarms).from_select(["contact_id", "due_at"], query)
     earlier = sa.case((insert.excluded.due_at < alarms.c.due_at, insert.excluded.due_at), else_=alarms.c.due_at)
