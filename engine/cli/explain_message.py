@@ -12,6 +12,7 @@ from engine.core.chance import draw
 from engine.core.gate import applies, used
 from engine.core.look import Look
 from engine.core.model import Contact, Enrollment, Moment, Past, Snapshot
+from engine.core.recency import losses
 from engine.explaining import ArmEstimate, Estimated
 from engine.replaying import recent_at
 from engine.store.history import Explained
@@ -222,7 +223,8 @@ def _chances(case: Case) -> tuple[str, list[str]]:
     floor = case.choose.explore.min_share if case.choose else 0.0
     return "Estimates", [
         f"policy {d.policy}{_made(case)}", *lines,
-        f"expected reward in its own unit; {scale[told.link]}; no arm below {share(floor)}", *_outlier(case),
+        f"expected reward in its own unit; {scale[told.link]}; no arm below {share(floor)}", *_repeated(case),
+        *_outlier(case),
     ]  # fmt: skip
 
 
@@ -259,6 +261,16 @@ def readable(token: str) -> str:
     name, equals, value = unquote(token).partition("=")
     name = name.removeprefix("contact.")
     return f"{name} {'unknown' if value == '~none' else value}" if equals else name
+
+
+def _repeated(case: Case) -> Iterator[str]:
+    """Yield what an arm lost because its message had been sent lately; the chances know it, the estimates do not."""
+    drawn = case.found.decision
+    if case.choose is None or case.journey is None or drawn is None:
+        return
+    for arm, lost in losses(case.choose, case.look).items():
+        if arm in drawn.decision.arms:
+            yield f"{arm} was sent lately: its estimate counted {share(lost)} less"
 
 
 def _outlier(case: Case) -> Iterator[str]:

@@ -30,18 +30,22 @@ def last_sent(look: Look) -> dict[str, datetime]:
     return {past.message: past.at for past in look.snapshot.recent if past.at >= since}
 
 
+def losses(choose: Choose, look: Look) -> dict[str, float]:
+    """Return by arm the share of its estimate that it loses, of the arms whose message was sent lately."""
+    repeat = choose.explore.repeat
+    sent = last_sent(look) if repeat.penalty and look.snapshot.recent else {}
+    now = look.moment.now
+    return {arm.id: loss((now - sent[arm.message]) / DAY, repeat) for arm in choose.arms if arm.message in sent}
+
+
+def loss(days: float, repeat: Repeat) -> float:
+    """Return the share that a message sent this many days ago loses: penalty * 0.5 ** (days / half_life)."""
+    return repeat.penalty * math.exp2(-max(days, 0.0) / (repeat.half_life / DAY))
+
+
 def faded(choose: Choose, look: Look, scores: Mapping[str, float]) -> Mapping[str, float]:
-    """Return the scores by arm, less the penalty of those whose message was sent lately."""
-    sent = last_sent(look) if choose.explore.repeat.penalty and look.snapshot.recent else {}
-    if not sent or not scores:
+    """Return the scores by arm, each less what its message loses by having been sent lately."""
+    lost = losses(choose, look) if scores else {}
+    if not lost:
         return scores
-    days = {arm.id: (look.moment.now - sent[arm.message]) / DAY for arm in choose.arms if arm.message in sent}
-    return {
-        arm: less(score, days[arm], choose.explore.repeat) if arm in days else score for arm, score in scores.items()
-    }
-
-
-def less(score: float, days: float, repeat: Repeat) -> float:
-    """Return an estimate less the penalty of a message that was sent this many days ago."""
-    halvings = max(days, 0.0) / (repeat.half_life / DAY)
-    return score - repeat.penalty * math.exp2(-halvings) * abs(score)
+    return {arm: score - lost.get(arm, 0.0) * abs(score) for arm, score in scores.items()}

@@ -20,7 +20,7 @@ from engine.core.gate import headroom
 from engine.core.look import Look
 from engine.core.model import Past
 from engine.core.policy import floored
-from engine.core.recency import less
+from engine.core.recency import faded, loss
 from journeys import Repeat
 
 TEXT = """
@@ -159,10 +159,20 @@ def test_a_message_sent_lately_is_rarer_and_recovers(make):
     assert fresh["email/again"] == fresh["push/nudge"] == fresh["nothing"]
 
 
-@given(st.floats(-5, 5), st.floats(0, 60), st.floats(0, 1))
-def test_a_penalty_takes_away_and_never_more_than_it_says(score, ago, penalty):
+@given(st.floats(0, 60), st.floats(0, 1))
+def test_what_is_lost_halves_every_half_life_and_is_never_more_than_the_penalty(ago, penalty):
     repeat = Repeat(penalty, timedelta(days=15))
-    assert score - penalty * abs(score) - 1e-12 <= less(score, ago, repeat) <= score + 1e-12
+    assert 0 <= loss(ago, repeat) <= penalty
+    assert loss(ago + 15, repeat) == pytest.approx(loss(ago, repeat) / 2)
+
+
+def test_a_bad_estimate_becomes_worse(make):
+    bench = make(picking().replace("min_share: 2%", "min_share: 0%"))
+    bench.snapshot = replace(bench.snapshot, recent=(sent("email/hello", 15),))
+    journey = bench.journeys["trip"]
+    look = Look(journey, bench.run_of("pick"), bench.snapshot, bench.moment, {})
+    found = faded(journey.states["pick"].action, look, {"email/hello": -2.0, "email/again": -2.0})
+    assert found == {"email/hello": pytest.approx(-2.3), "email/again": -2.0}
 
 
 def test_without_a_penalty_nothing_fades(make):
