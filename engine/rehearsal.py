@@ -81,7 +81,7 @@ def rehearse(definitions: Definitions, script: Script, source: sa.Connection | N
 
 
 def _world(definitions: Definitions, script: Script, source: sa.Connection | None) -> Virtual:
-    known = unsigned(_past_warmup(definitions, source) if source is not None else definitions)
+    known = unsigned(past_warmup(definitions, source) if source is not None else definitions)
     world = virtual(known, script.start, Options(seed=script.seed))
     world.engine.forced = {f"{script.journey}.{state}": arm for state, arm in script.forced.items()}
     return world
@@ -92,7 +92,7 @@ def unsigned(definitions: Definitions) -> Definitions:
     return replace(definitions, project=replace(usable(definitions), secret=NOWHERE))
 
 
-def _past_warmup(definitions: Definitions, source: sa.Connection) -> Definitions:
+def past_warmup(definitions: Definitions, source: sa.Connection) -> Definitions:
     """Let decisions that are past their warm-up in the real store be past it here, where nobody has decided yet."""
     points = {f"{j.name}.{s}": c.explore.warmup for j in definitions.journeys.values() for s, c in j.choices}
     counts = learning.counts(source, points)

@@ -71,10 +71,15 @@ COMMANDS = (
          "sojourn preview --all", "sojourn preview email/welcome_hello --to me@shop.example"),
     ),
     Command(
-        "try", "simulate", "JOURNEY (--contact ID | --population N)", "what a journey would do, on a virtual clock",
+        "try", "simulate", "JOURNEY (--contact | --population | --forecast)", "what would happen, on a virtual clock",
         "engine.cli.simulate:simulate",
         ("sojourn simulate welcome --population 1000",
-         "sojourn simulate cart_recovery --contact c_1042 --event cart_abandoned:value=64.9,items_count=2"),
+         "sojourn simulate cart_recovery --contact c_1042 --event cart_abandoned:value=64.9,items_count=2",
+         "sojourn simulate --forecast 14d", "sojourn simulate cart_recovery --forecast 14d --compare main"),
+    ),
+    Command(
+        "try", "conflicts", "[--forecast 7d]", "which journey loses a slot of a cap to which",
+        "engine.cli.conflicts:conflicts", ("sojourn conflicts", "sojourn conflicts --forecast 14d --json"),
     ),
     Command(
         "try", "replay", "JOURNEY.STATE [--policy P] | --csv FILE", "what another policy would have earned",

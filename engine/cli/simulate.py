@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from engine.cli.trying import Wish
     from engine.crowd import Crowd, Trial
-    from engine.report.facts import Asked
+    from engine.report.asked import Asked
     from engine.report.findings import Findings
     from journeys import Journey
     from journeys.project import Definitions
@@ -29,7 +29,7 @@ ALONE = ("contact", "event", "set", "force", "until")
 
 def simulate(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="JOURNEY")],
+    name: Annotated[str | None, typer.Argument(metavar="[JOURNEY]", help="With --forecast: only its figures.")] = None,
     *,
     contact: Annotated[
         str | None, typer.Option(metavar="ID", help="A person of the store; else one is made up.")
@@ -54,12 +54,27 @@ def simulate(
         int | None, typer.Option(min=1, max=366, help="For how long; default: 30, more for a long goal window.")
     ] = None,
     report: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Write the report as a page.")] = None,
+    forecast: Annotated[
+        str | None, typer.Option(metavar="14d", help="Today's real contacts, so many days ahead, on a copy.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="With --forecast: the figures of all journeys.")] = False,
+    compare: Annotated[
+        str | None, typer.Option(metavar="GITREF", help="With --forecast: that commit beside the files.")
+    ] = None,
+    sample: Annotated[int, typer.Option(min=10, metavar="N", help="With --forecast: at most so many contacts.")] = 1000,
 ) -> Answer:
     """Play a journey on a virtual clock; nothing is sent and the store is not changed."""
     from engine.cli.trying import Wish
 
     session: Session = ctx.obj
     definitions = session.definitions()
+    if forecast is not None:
+        said = {"contact": contact, "event": event, "set": change, "force": force, "population": population}
+        return _ahead(session, definitions, (name, every, said), (forecast, compare, sample, seed))
+    if compare is not None or every:
+        raise WrongUse(f"{'--compare' if compare else '--all'} goes with --forecast 14d")
+    if name is None:
+        raise WrongUse("name a journey: sojourn simulate welcome; or look ahead: sojourn simulate --forecast 14d")
     journey = journey_called(definitions, name)
     definitions = _without_broken(session, definitions)
     if population is None:
@@ -72,6 +87,22 @@ def simulate(
     if wrong:
         raise WrongUse(f"{wrong[0]} is about one contact; leave it out, or leave out --population")
     return _many(session, definitions, journey, (population, days, seed, start, report))
+
+
+def _ahead(
+    session: Session, definitions: Definitions, which: tuple[str | None, bool, Mapping[str, object]],
+    how: tuple[str, str | None, int, str | None],
+) -> Answer:  # fmt: skip
+    """Look ahead with the people of the store."""
+    from engine.cli.forecast import Asked, foretold
+
+    name, every, said = which
+    span, compare, sample, seed = how
+    wrong = next((key for key, value in said.items() if value), None)
+    if wrong is not None:
+        raise WrongUse(f"--{wrong} does not go with --forecast: it looks at the store's own people")
+    journey = journey_called(definitions, name).name if name and not every else None
+    return foretold(session, definitions, Asked(span, journey, compare, sample, seed or "7"))
 
 
 def _without_broken(session: Session, definitions: Definitions) -> Definitions:
@@ -123,7 +154,8 @@ def _reported(
     session: Session, definitions: Definitions, what: tuple[Journey, Trial, Crowd], report: Path | None
 ) -> Answer:
     from engine.crowd import run_trial
-    from engine.report.facts import Asked, findings
+    from engine.report.asked import Asked
+    from engine.report.facts import findings
     from engine.report.page import page
     from engine.report.text import population_text
     from engine.store.connect import reading
