@@ -103,7 +103,7 @@ def _row(table: _Table, message: Node) -> list[Arm]:
     if not found and message.kind != "broken":
         known = [name.partition("/")[2] for name in project.messages if name.partition("/")[0] in channels]
         guess = near(message.raw, known)
-        more: dict[str, Any] = {"label": f"did you mean {guess}?", "fix": page.swap(message, guess)} if guess else {}
+        more: dict[str, Any] = {"label": f"did you mean {guess}?", "fix": page.meant(message, guess)} if guess else {}
         notes = (f"looked for {', '.join(f'templates/{name}.*' for name in wanted)}",)
         page.add("R203", message, f"no message {message.raw} on {' or '.join(channels)}", notes=notes, **more)
     return [Arm(name, name, name.partition("/")[0]) for name in found]
@@ -284,7 +284,7 @@ def _baseline(table: _Table, arms: list[Arm]) -> tuple[str, float] | None:
         return arm.raw, share
     if ids:
         guess = near(arm.raw, ids)
-        more: dict[str, Any] = {"label": f"did you mean {guess}?", "fix": page.swap(arm, guess)} if guess else {}
+        more: dict[str, Any] = {"label": f"did you mean {guess}?", "fix": page.meant(arm, guess)} if guess else {}
         page.add("B503", arm, "the baseline must be one of the arms", **more)
     return None
 

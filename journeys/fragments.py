@@ -101,7 +101,7 @@ def _fragment(spot: Spot, level: _Level, shelf: Shelf) -> list[Spot]:
     if found is None:
         guess = near(name, shelf.known)
         more: dict[str, Any] = (
-            {"fix": spot.page.swap(node, guess), "label": f'did you mean "{guess}"?'} if guess else {}
+            {"fix": spot.page.meant(node, guess), "label": f'did you mean "{guess}"?'} if guess else {}
         )
         notes = (f"looked for fragments/{name}.yaml",)
         spot.page.add("R205", node, f'no fragment called "{name}"', notes=notes, **more)

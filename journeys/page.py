@@ -32,6 +32,7 @@ SYNONYMS = {
 }
 
 
+SLIP = 2  # letters
 LONG_WORD = 100  # letters; nobody meant a name that is longer
 LONG_SAYING = 400
 MOST = 100  # problems of one file; who has more repairs these first
@@ -90,13 +91,17 @@ class Page:
             return ()
         return (Edit(*self.span(at), text),)
 
+    def meant(self, at: Node, guess: str) -> tuple[Edit, ...]:
+        """Return the fix that writes `guess`, where it is sure that it was meant."""
+        return self.swap(at, guess) if sure(at.raw, guess) else ()
+
     def unknown(self, code: str, at: Node, says: str, names: Iterable[str], **more: Any) -> None:
         """Report a name that nobody knows, with the nearest of `names` and the fix that writes it."""
         if self.full:
             return
         guess = near(at.raw, names)
         if guess is not None:
-            more = {"label": f'did you mean "{guess}"?', "fix": self.swap(at, guess), **more}
+            more = {"label": f'did you mean "{guess}"?', "fix": self.meant(at, guess), **more}
         self.add(code, at, says, about=at.raw, **more)
 
 
@@ -117,6 +122,11 @@ def near(word: str, names: Iterable[str]) -> str | None:
     if far and far[0][0] <= max(2, max(len(word), len(far[0][1])) // 3) and far[0][0] < len(word):
         return far[0][1]
     return None
+
+
+def sure(word: str, guess: str) -> bool:
+    """Return whether `word` is `guess` with a slip of the pen: near enough to be written without asking."""
+    return SYNONYMS.get(word) == guess or _distance(word, guess) <= SLIP
 
 
 def _distance(one: str, two: str) -> int:

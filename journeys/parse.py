@@ -26,7 +26,7 @@ from journeys.kinds import (
     comparable,
 )
 from journeys.names import Names, Unknown, find
-from journeys.page import near
+from journeys.page import near, sure
 from journeys.place import Place
 from journeys.problem import Edit, Problem
 from journeys.span import parse_span
@@ -92,7 +92,10 @@ class Reading:
         guess = near(word, unknown.among)
         more: dict[str, Any] = {}
         if guess:
-            more = {"label": f'did you mean "{guess}"?' if quoted else f"did you mean {guess}?", "instead": guess}
+            more = {
+                "label": f'did you mean "{guess}"?' if quoted else f"did you mean {guess}?",
+                "instead": guess if sure(word, guess) else None,
+            }
         if unknown.note == "attributes":
             known = self.names.data.attributes.get(guess or "")
             where = known.place if known else self.names.data.places.get("contact")

@@ -10,7 +10,7 @@ from journeys.fields import read_names, read_text, shaped
 from journeys.journey import EXIT, Goal, Limits
 from journeys.names import Names
 from journeys.node import Node
-from journeys.page import Page, near
+from journeys.page import Page, near, sure
 from journeys.place import Place
 from journeys.project import Data, Project
 
@@ -61,7 +61,7 @@ class Spot:
         if guess is None:
             return {}
         line = f" (line {self.local[guess].line})" if guess in self.local else ""
-        return {"label": f'did you mean "{guess}"{line}?', "fix": self.page.swap(node, guess)}
+        return {"label": f'did you mean "{guess}"{line}?', "fix": self.page.meant(node, guess)}
 
     def seeing(self, events: Iterable[str]) -> Names:
         """Return the names known where one of these events is at hand."""
@@ -106,11 +106,11 @@ def read_message(page: Page, node: Node | None, project: Project) -> str | None:
         hits = [message for message in project.messages if message.endswith(f"/{node.raw}")]
         label = f"did you mean {hits[0]}?" if hits else ""
         says = f'a message is written channel/name, not "{node.raw}"'
-        page.add("R203", node, says, label=label, fix=page.swap(node, hits[0]) if hits else ())
+        page.add("R203", node, says, label=label, fix=page.swap(node, hits[0]) if len(hits) == 1 else ())
         return None
     if node.raw not in project.messages:
-        guess = near(node.raw, project.messages)
-        more: dict[str, Any] = {"label": f"did you mean {guess}?", "fix": page.swap(node, guess)} if guess else {}
+        guess = _near_message(channel, name, project)
+        more: dict[str, Any] = {"label": f"did you mean {guess}?", "fix": page.meant(node, guess)} if guess else {}
         endings = ".yaml" if channel == "push" else ".txt" if channel == "sms" else ".mjml, .html, .txt"
         notes = (f"looked for templates/{node.raw}{endings}",)
         page.add("R203", node, f"no message {node.raw}", notes=notes, **more)
@@ -119,6 +119,16 @@ def read_message(page: Page, node: Node | None, project: Project) -> str | None:
         page.unknown("R207", node, f'no channel called "{channel}" in sojourn.yaml', ())
         return None
     return node.raw
+
+
+def _near_message(channel: str, name: str, project: Project) -> str | None:
+    """Return the message of a like name on this channel, else one that is written almost like this."""
+    names = [known.partition("/")[2] for known in project.messages if known.startswith(f"{channel}/")]
+    found = near(name, names)
+    if found is not None:
+        return f"{channel}/{found}"
+    other = near(f"{channel}/{name}", project.messages)
+    return other if other is not None and sure(f"{channel}/{name}", other) else None
 
 
 def paths(page: Page, node: Node, prefix: str = "") -> dict[str, Place]:

@@ -26,7 +26,7 @@ def fits(page: Page, node: Node, called: str, declared: Attribute | str) -> bool
         wanted = f"one of {', '.join(known.choices)}" if known.choices else WORDS.get(kind, "text")
         guess = near(node.raw, known.choices) if known.choices else None
         label = f'did you mean "{guess}"?' if guess else ""
-        fix = page.swap(node, guess) if guess else ()
+        fix = page.meant(node, guess) if guess else ()
         page.add("S112", node, f"{called} is {wanted}, not {node.raw or 'this'}", label=label, fix=fix)
     return False
 

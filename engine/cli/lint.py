@@ -86,7 +86,7 @@ def _looked(session: Session, asked: Callable[[Problem], bool]) -> Looked:
 
 def _looking(session: Session, facts: Facts) -> Callable[[Path], list[Problem]]:
     """Return what looks at a project's folder: at its files and its templates, with what the store knows."""
-    from engine.cli.schema import outdated
+    from engine.cli.schema import outdated, write_schemas
     from engine.proofs import proofs
     from journeys.load import load
 
@@ -94,7 +94,7 @@ def _looking(session: Session, facts: Facts) -> Callable[[Path], list[Problem]]:
         definitions = load(root, session.env, lambda _: facts)
         session.project_name = definitions.project.name if definitions.project else None
         if root == session.root and outdated(root, definitions):
-            session.note("the schema for editors is behind the files; run: sojourn config schema")
+            write_schemas(root, definitions)
         return [*definitions.problems, *proofs(definitions, facts)]
 
     return look

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -67,7 +68,5 @@ def write_schemas(root: Path, definitions: Definitions) -> list[str]:
 def outdated(root: Path, definitions: Definitions) -> bool:
     """Return whether the project has a schema for editors that its files have left behind."""
     path = root / JOURNEY
-    try:
-        return path.exists() and path.read_text(encoding="utf-8") != schemas(definitions).get(JOURNEY)
-    except OSError:
-        return False
+    made = schemas(definitions).get(JOURNEY) if os.access(path, os.W_OK) else None
+    return made is not None and path.read_text(encoding="utf-8", errors="replace") != made
