@@ -154,7 +154,8 @@ def edited(edits: list[str]) -> str:
             text = re.sub(r"split: {left[^}]*}", "then: right", text.replace(line, ""))
             moved |= {"left": "exit"}
         if edit == "merge right" and "drop left" not in edits and "rename left" not in edits:
-            text = text.replace("  right: {after: 3d, then: exit}\n", "").replace("right: 40%", "exit: 40%")
+            text = text.replace("  right: {after: 3d, then: exit}\n", "")
+            text = re.sub(r"right: (\d+%)", r"exit: \1", text)
             moved |= {"right": "left"}
         if edit == "share":
             text = text.replace("60%", "50%").replace("40%", "50%")
