@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from itertools import count
 
 from journeys.check_pressure import length, quiet_rules
 from journeys.expression import Expression
@@ -24,6 +25,7 @@ from journeys.problem import Problem
 from journeys.project import Project
 from journeys.span import show_span
 
+MOST = 20_000  # steps backwards; a journey with more ways than that is given up, and nothing said
 NONE, INSTANT, EVER = timedelta(0), timedelta(microseconds=1), timedelta(days=36500)
 CALENDAR = {"day": timedelta(hours=25), "week": timedelta(days=7, hours=1), "month": timedelta(days=31, hours=1)}
 AGAIN = timedelta(hours=12)  # the same message is not sent twice within it
@@ -73,6 +75,8 @@ class _Ways:
     journey: Journey
     into: dict[str, list[tuple[State, bool]]]
     open: frozenset[str]  # states that are also reached with nothing before: the start, the targets of jumps
+    known: dict[str, bool] = field(default_factory=dict)  # what is certain to leave, as far as asked
+    steps: count[int] = field(default_factory=count)
 
     @classmethod
     def of(cls, journey: Journey) -> _Ways:
@@ -89,7 +93,13 @@ class _Ways:
     ) -> bool:
         """Return whether every way to `state` passes so many messages, the first less than that long before."""
         need, left = within[0], within[1] - _longest(state)
-        if left <= NONE or state.name in self.open or state.name in seen or not self.into.get(state.name):
+        if (
+            next(self.steps) > MOST
+            or left <= NONE
+            or state.name in self.open
+            or state.name in seen
+            or not self.into.get(state.name)
+        ):
             return False
         night = max((length(rule) + rule.spread for rule in quiet_rules(self.journey, state)), default=NONE)
         for before, done in self.into[state.name]:
@@ -121,6 +131,11 @@ class _Ways:
 
     def _certain(self, state: State) -> bool:
         """Return whether what the state sends surely leaves: nothing before it can have used up a cap, nor said it."""
+        if state.name not in self.known:
+            self.known[state.name] = self._free(state)
+        return self.known[state.name]
+
+    def _free(self, state: State) -> bool:
         if any(rule.then == "skip" for rule in quiet_rules(self.journey, state)):
             return False
         rules = {rule for channel in channels(state) for rule in _caps(self.journey, channel)}
@@ -134,7 +149,7 @@ class _Ways:
     ) -> bool:
         """Return whether on some way to `state` so many messages may be sent, the first less than that long before."""
         need, left = within[0], within[1] - _shortest(state)
-        if state.name in seen:
+        if state.name in seen or next(self.steps) > MOST:
             return True
         if left <= NONE:
             return False

@@ -33,9 +33,7 @@ def one_channel_only(journey: Journey, _: Project, facts: Facts) -> Iterator[Pro
             whose = f"of the segment {segment}" if segment else "of contacts"
             thing = TOKEN.get(channel, f"{channel} address")
             says = f"this step is {channel} only, and {share:.0%} {whose} have no {thing}"
-            way_out = (
-                f"give the others another message: `choose` with a second channel, or a `branch`"
-            )
+            way_out = "give the others another message: `choose` with a second channel, or a `branch`"
             note = "they would be passed over here and go on to the next state"
             place = clause(state, "send.message", "send", "choose:")
             yield replace(warning("W906", place, says, way_out), notes=(note,), notes_first=True)
@@ -47,7 +45,7 @@ def missing_values(journey: Journey, _: Project, facts: Facts) -> Iterator[Probl
         for name, place in condition.gaps.items():
             share = facts.without.get(name, 0.0)
             if share >= UNSAID:
-                says = f"{name} is missing for {share:.0%} of contacts: nothing that is asked of it is true for them"
+                says = f"{name} is missing for {share:.0%} of contacts: a comparison with it is never true for them"
                 ways_out = (
                     f"say what you mean for them: `contact.{name} == none or …` or `contact.{name} != none and …`",
                     f"or give {name} a default in data.yaml",

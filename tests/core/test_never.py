@@ -164,3 +164,15 @@ def test_lint_names_the_message_that_a_cap_keeps_back(project, chain, cap, lost)
 def test_lint_names_the_message_that_was_sent_a_moment_ago(project, chain, lost):
     journey = build_bench(f"reenter: never\nstates:\n  {chain}", project).journeys["trip"]
     assert named(same_words_again(journey, project), journey) == lost
+
+
+def test_a_journey_with_more_ways_than_can_be_walked_is_given_up(project):
+    # sixty forks in a row, a message on both arms of each: 2^60 ways
+    forks = []
+    for n in range(60):
+        forks += [f"f{n}: {{split: {{a{n}: 50%, b{n}: 50%}}}}", f"a{n}: {{send: email/hello, then: j{n}}}"]
+        forks += [f"b{n}: {{send: email/again}}", f"j{n}: {{after: 1m}}"]
+    journey = build_bench("reenter: never\nstates:\n  " + "\n  ".join(forks), project).journeys["trip"]
+    rule = CapRule("all", "", 55, 30 * DAY, HERE)
+    journey = replace(journey, limits=replace(journey.limits, caps=(rule,)))
+    assert list(used_up(journey, project)) == []

@@ -171,6 +171,6 @@ def test_a_condition_on_what_many_do_not_have_says_so(project, condition, warned
     states = f"  a: {{if: '{condition}', send: email/cart_plain}}\n"
     found = said(project, states, people(without={"country": 0.31}))
     assert found == (
-        ["W909: country is missing for 31% of contacts: nothing that is asked of it is true for them"] if warned else []
+        ["W909: country is missing for 31% of contacts: a comparison with it is never true for them"] if warned else []
     )
     assert said(project, states, people(without={"country": 0.05})) == []
