@@ -101,7 +101,8 @@ def since_of(said: str, now: datetime, project: Project) -> datetime:
 
 
 def _told(conn: sa.Connection, project: Project, journey: Journey, when: tuple[str | None, datetime, datetime]) -> Told:
-    from engine.report.facts import Asked, findings
+    from engine.report.asked import Asked
+    from engine.report.facts import findings
     from engine.store.history import Period, journey_numbers
     from engine.store.pressing import first_entry
 

@@ -8,7 +8,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from engine.report.facts import Asked, findings
+from engine.report.asked import Asked
+from engine.report.facts import findings
 from engine.report.findings import Findings
 from engine.store.conserving import Conservation, conservation
 from engine.store.tables import decisions, deliveries

@@ -8,8 +8,8 @@ Rules
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
 from zoneinfo import ZoneInfo
 
@@ -17,16 +17,15 @@ import sqlalchemy as sa
 
 from engine.core.chance import draw
 from engine.core.model import Event
-from engine.learner.features import arms_of
-from engine.outliers.flags import Line
-from engine.outliers.measured import Outliers, agreement, measured
-from engine.report.findings import Findings, Meta, ReasonCount, Suggestion
-from engine.report.gather import Drawn, Facts, Handed, Known, View, gather
-from engine.report.suggesting import cap_suggestion, suggestions
+from engine.report.asked import Asked
+from engine.report.findings import Findings, Meta, ReasonCount
+from engine.report.gather import Drawn, Facts, Handed, View, gather, grouped
+from engine.report.noticing import outliers, suggested
+from engine.report.spending import spending, worth_of
 from engine.store import history, pressing
-from engine.store.history import Credit, Period, Question, Run
+from engine.store.history import Credit, Question, Run
 from engine.store.rows import DecisionRow
-from journeys import NOTHING, Branch, Choose, Journey, Leave, Scope, Send, Split, State
+from journeys import Branch, Choose, Journey, Leave, Scope, Send, Split, State
 from journeys.project import Project
 from journeys.span import show_span
 
@@ -34,42 +33,7 @@ SIGNS = {"EUR": "€", "USD": "$", "GBP": "£"}
 NOUNS = ("placed", "made", "completed", "created", "received", "paid", "answered", "booked")
 KINDS: dict[type, str] = {Choose: "choose", Send: "send", Branch: "branch", Split: "split", Leave: "exit"}
 UNIFORM = "uniform"
-TAUGHT = ("learner", "random", "baseline")  # groups whose messages went out
 BEFORE = timedelta(days=60)
-ENOUGH = 200  # decisions of either kind before a message is compared with silence
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """One journey in [since, until) as seen at `now`. `state` narrows the decisions; `seed` is the engine's.
-
-    The rest is for simulations: `number` is the seed that people typed, the functions take a contact id.
-    """
-
-    project: Project
-    journey: Journey
-    since: datetime
-    now: datetime
-    seed: str
-    until: datetime | None = None
-    state: str | None = None
-    running: bool = True
-    planned: int | None = None
-    invented: bool = False
-    number: int | None = None
-    label: Callable[[str], str] | None = None
-    outlier: Callable[[str], bool] | None = None
-    truth: Callable[[str], Known] | None = None
-
-    @property
-    def point(self) -> tuple[str, Choose] | None:
-        """Return the decision to look at: the one asked for, else the first with a baseline, else the first."""
-        choices = [c for c in self.journey.choices if self.state in (None, c[0])]
-        return next((c for c in choices if c[1].baseline), choices[0] if choices else None)
-
-    @property
-    def period(self) -> Period:
-        return Period(self.since, self.until)
 
 
 def findings(conn: sa.Connection, asked: Asked) -> Findings:
@@ -77,14 +41,13 @@ def findings(conn: sa.Connection, asked: Asked) -> Findings:
     decided = _decided(conn, asked)
     seen, is_outlier = outliers(decided, asked)
     looked = replace(view(conn, asked), outlier=is_outlier)
-    found = replace(gather(facts(conn, asked, decided), looked), measured=seen)
-    found = replace(found, suggestions=tuple(_suggested(asked, found)))
+    known = facts(conn, asked, decided)
     fates = pressing.fates(conn, asked.journey.name, asked.period)
     reasons = tuple(ReasonCount(f.rule.replace("_", " "), f.waited, f.switched, f.skipped) for f in fates)
-    worth = _worth(asked, decided)
-    found = replace(
-        found, reasons=reasons, suggestions=(*found.suggestions, *cap_suggestion(reasons, found.doses, worth))
-    )
+    runs = [grouped(run, looked.in_baseline) for run in known.runs]
+    rows, differences = spending(conn, asked, _question(asked), runs)
+    found = replace(gather(known, looked), measured=seen, reasons=reasons, money=rows, money_gaps=differences)
+    found = replace(found, suggestions=suggested(asked, found, reasons, decided))
     if asked.journey.goal is None:
         note = f"{asked.journey.name} has no goal, so nothing says whether it pays."
         return replace(found, groups=(), outliers=(), others=(), daily=(), notes=(note,))
@@ -178,14 +141,17 @@ def _program() -> str:
 
 
 def _runs(conn: sa.Connection, asked: Asked) -> list[Run]:
-    journey, goal = asked.journey, asked.journey.goal
-    names = goal.events if goal else ()
-    within = goal.within if goal else asked.now - asked.since
-    question = Question(journey.name, names, within, asked.now, asked.since, asked.until)
-    found = history.runs(conn, question)
-    if not journey.holdout:  # whom nobody writes to is then all there is to compare with
+    found = history.runs(conn, _question(asked))
+    if not asked.journey.holdout:  # whom nobody writes to is then all there is to compare with
         found = [replace(run, group="holdout") if run.group == "global" else run for run in found]
     return _guarded(conn, asked, found)
+
+
+def _question(asked: Asked) -> Question:
+    goal = asked.journey.goal
+    within = goal.within if goal else asked.now - asked.since
+    names = goal.events if goal else ()
+    return Question(asked.journey.name, names, within, asked.now, asked.since, asked.until)
 
 
 def _guarded(conn: sa.Connection, asked: Asked, runs: list[Run]) -> list[Run]:
@@ -214,14 +180,10 @@ def _credits(conn: sa.Connection, asked: Asked) -> list[Credit]:
     if goal is None:
         return []
     zone = ZoneInfo(asked.project.timezone)
-    found = []
-    for credit in history.credits_of(conn, goal.events, asked.period):
-        order = credit.order
-        scope = Scope(order.at, zone, event=order.data, vars=asked.journey.vars)
-        worth = goal.value.value(scope) if goal.value else 0
-        value = worth if isinstance(worth, int | float) else 0
-        found.append(replace(credit, order=replace(order, data={"value": value})))
-    return found
+    return [
+        replace(one, order=replace(one.order, data={"value": worth_of(one.order.at, one.order.data, asked, zone)}))
+        for one in history.credits_of(conn, goal.events, asked.period)
+    ]
 
 
 def _decided(conn: sa.Connection, asked: Asked) -> list[DecisionRow]:
@@ -237,51 +199,3 @@ def _drawn(decided: Sequence[DecisionRow], asked: Asked) -> list[Drawn]:
         for row in decided
         if (d := row.decision).group == "learner" and row.at >= asked.since
     ]
-
-
-def outliers(
-    decided: Sequence[DecisionRow], asked: Asked
-) -> tuple[Outliers | None, Callable[[str], bool | None] | None]:
-    """Return the outliers as measured, and who is one: None for those who did not reach the decision."""
-    if asked.point is None or not decided:
-        return None, None
-    state, choose = asked.point
-    single = choose.baseline[0] if choose.baseline else ""
-    found, flags = measured(f"{asked.journey.name}.{state}", [_line(row) for row in decided], arms_of(choose), single)
-    truly = asked.outlier
-    if truly is not None:
-        found = replace(found, right=agreement(flags, truly))
-
-    def is_outlier(contact_id: str) -> bool | None:
-        flag = flags.people.get(contact_id)
-        return None if flag is None else flag.outlier
-
-    return found, is_outlier if found.found else None
-
-
-def _suggested(asked: Asked, found: Findings) -> list[Suggestion]:
-    if asked.point is None:
-        return []
-    learner = next((group for group in found.groups if group.name == "learner" and group.contacts), None)
-    rate = learner.goals / learner.contacts if learner else 0.05
-    return suggestions(found.measured, [arm.id for arm in asked.point[1].arms], found.arms, rate)
-
-
-def _worth(asked: Asked, decided: Sequence[DecisionRow]) -> tuple[float, float]:
-    """Return what a message earned beyond silence, and what one unsubscribe costs, in the unit of the reward."""
-    closed = [row for row in decided if row.status == "closed" and row.decision.group in TAUGHT]
-    sent = [row.reward or 0.0 for row in closed if row.decision.arm != NOTHING]
-    silent = [row.reward or 0.0 for row in closed if row.decision.arm == NOTHING]
-    penalty = asked.point[1].reward.score.get("unsubscribed") if asked.point else None
-    if penalty is None or min(len(sent), len(silent)) < ENOUGH:
-        return 0.0, 0.0
-    lost = penalty.value(Scope(asked.now, ZoneInfo(asked.project.timezone), vars=asked.journey.vars))
-    paid = abs(lost) if isinstance(lost, int | float) else 0.0
-    return sum(sent) / len(sent) - sum(silent) / len(silent), paid
-
-
-def _line(row: DecisionRow) -> Line:
-    made = row.decision
-    taught = row.status == "closed" and made.group in TAUGHT
-    reward = (row.reward or 0.0) if taught else None
-    return Line(row.contact_id, row.at, made.features, tuple(made.arms), made.arm, reward)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from engine.outliers.measured import Outliers
+from engine.report.intervals import Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,29 @@ class DoseCount:
 
 
 @dataclass(frozen=True, slots=True)
+class MoneyRow:
+    """What one group spent per contact, within the goal's window: the mean, and with the largest 0.5 % cut off."""
+
+    group: str
+    contacts: int
+    mean: float
+    winsorised: float
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyGap:
+    """The learner less a control, per contact: `value` with its intervals, adjusted by what people spent before."""
+
+    control: str
+    value: float
+    now: Span
+    any_day: Span
+    winsorised: Span  # without the adjustment
+    raw: Span  # without either
+    explained: float  # share of the variance that the time before explains
+
+
+@dataclass(frozen=True, slots=True)
 class Suggestion:
     """Something to try, in words with numbers; `yaml` is a line for the journey file, where there is one."""
 
@@ -178,4 +202,6 @@ class Findings:
     entries: int = 0
     world: World | None = None
     suggestions: tuple[Suggestion, ...] = ()
+    money: tuple[MoneyRow, ...] = ()
+    money_gaps: tuple[MoneyGap, ...] = ()
     measured: Outliers | None = None  # who the outliers are, as far as the log can tell

@@ -94,7 +94,7 @@ class View:
 
 def gather(facts: Facts, view: View) -> Findings:
     """Return the findings of these facts."""
-    runs = [_grouped(run, view) for run in facts.runs]
+    runs = [grouped(run, view.in_baseline) for run in facts.runs]
     outlier = view.outlier
     numbers = facts.numbers
     return Findings(
@@ -122,10 +122,11 @@ def gather(facts: Facts, view: View) -> Findings:
     )
 
 
-def _grouped(run: Run, view: View) -> Run:
-    if view.in_baseline is None or run.group in ("holdout", "global"):
+def grouped(run: Run, in_baseline: Callable[[str], bool] | None) -> Run:
+    """Return the run in the group that the hash drew for its contact."""
+    if in_baseline is None or run.group in ("holdout", "global"):
         return run
-    return replace(run, group="baseline" if view.in_baseline(run.contact_id) else "learner")
+    return replace(run, group="baseline" if in_baseline(run.contact_id) else "learner")
 
 
 def _groups(runs: Iterable[Run], shares: Mapping[str, float]) -> tuple[GroupCount, ...]:

@@ -51,6 +51,7 @@ def page(findings: Findings) -> str:
         anyway=would_have_come_anyway(f), attributed=sum(r.attributed for r in f.messages),
         seen=f.measured, sure=list(sureness(f.measured)) if f.measured else [],
         nobody=nobody(f.measured) if f.measured else "", suggestions=f.suggestions,
+        gaps={gap.control: gap for gap in f.money_gaps},
         comparable=comparable(f), split=split_p(f), csv=csv_text(f),
         csv64=base64.b64encode(csv_text(f).encode()).decode(), period=period(f),
     )  # fmt: skip

@@ -25,6 +25,7 @@ from engine.report.wording import (
     plural,
     points,
     rate_bracket,
+    signed,
     verdict_text,
 )  # fmt: skip
 
@@ -56,7 +57,7 @@ def stats_text(f: Findings, *, ascii_only: bool = False) -> str:
     m = f.meta
     span = f"{m.since.day} {m.since:%b} to {m.until.day} {m.until:%b}"
     head = f"{m.journey} {m.version} · {span} · goal {m.goal} · unit: contact".replace("  ", " ")
-    blocks = [[head, *verdict_lines(f)], who_lines(f), _to_try(f), messages_table(f), _closing(f)]
+    blocks = [[head, *verdict_lines(f)], money_lines(f), who_lines(f), _to_try(f), messages_table(f), _closing(f)]
     return _joined(blocks, ascii_only=ascii_only)
 
 
@@ -177,6 +178,24 @@ def _truth(f: Findings) -> Iterator[str]:
         single = f"single best message {percent(w.outliers_single)}"
         yield f"  Truth per decision: outliers {percent(w.outliers_now)} ({single}), others {percent(w.others_now)}"
         yield f"  ({percent(w.others_single)}); {percent(w.served_right, 0)} of the outliers got the right message"
+
+
+def money_lines(f: Findings) -> list[str]:
+    """Return what people of each group spent, and the learner's difference with what they spent before allowed for."""
+    if not f.money:
+        return []
+    sign = f.meta.currency
+    lines = [f"{sign} per contact within the goal's time (largest 0.5 % cut off; raw mean in brackets)"]
+    lines += [
+        f"  {row.group:<23}{count(row.contacts):>10} contacts {row.winsorised:>10.2f}  ({row.mean:.2f})"
+        for row in f.money
+    ]
+    for gap in f.money_gaps:
+        span = f"[{signed(gap.now.low, 2)}, {signed(gap.now.high, 2)}]"
+        always = f"any day [{signed(gap.any_day.low, 2)}, {signed(gap.any_day.high, 2)}]"
+        told = "" if gap.explained < 0.01 else f", {percent(gap.explained, 0)} explained by the 90 days before"
+        lines.append(f"  learner less {gap.control:<12} {signed(gap.value, 2):>8} {span}  {always}{told}")
+    return lines
 
 
 def _to_try(f: Findings) -> list[str]:

@@ -29,6 +29,7 @@ from engine.store.outcomes import (
     GroupNumbers,
     Question,
     Run,
+    before,
     by_day,
     by_group,
     first_runs,
@@ -49,8 +50,8 @@ from engine.store.tables import decisions, deliveries, enrollments, events, move
 __all__ = [
     "ArmNumbers", "Conservation", "Credit", "DayNumbers", "DecisionRow", "DeliveryRow", "Entry", "EventRow",
     "Explained", "GroupNumbers", "JourneyNumbers", "Line", "MessageNumbers", "MoveRow", "Period", "Question",
-    "RefusalRow", "RuleNumbers", "Run", "RunRow", "Wanted", "by_day", "by_group", "conservation", "credits_of",
-    "decided", "explain", "first_runs", "journey_numbers", "log", "runs", "timeline",
+    "RefusalRow", "RuleNumbers", "Run", "RunRow", "Wanted", "before", "by_day", "by_group", "conservation",
+    "credits_of", "decided", "explain", "first_runs", "journey_numbers", "log", "runs", "timeline",
 ]  # fmt: skip
 
 Kind = Literal["event", "entered", "move", "decision", "message", "held", "refused", "left"]

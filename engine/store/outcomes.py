@@ -120,6 +120,22 @@ def _goals(
     return found
 
 
+def before(conn: sa.Connection, question: Question, span: timedelta) -> dict[str, list[Event]]:
+    """Return by run the goal events in the `span` before its entry; one statement."""
+    opens = sa.type_coerce(n.entered_at, sa.BigInteger) - span // timedelta(microseconds=1)
+    query = (
+        sa.select(n.id.label("run"), e.id, e.name, e.at, e.data)
+        .join_from(enrollments, events, e.contact_id == n.contact_id)
+        .where(*_entered(question), e.name.in_(question.goals), e.at <= n.entered_at, e.id != n.trigger)
+        .where(sa.type_coerce(e.at, sa.BigInteger) > opens)
+        .order_by(e.at, e.id)
+    )
+    found: defaultdict[str, list[Event]] = defaultdict(list)
+    for run, key, name, at, data in conn.execute(query):
+        found[run].append(Event(key, name, at, data, fresh=False))
+    return found
+
+
 def _run(row: sa.Row[Any], first: sa.Row[Any] | None, goals: Sequence[Event], question: Question) -> Run:
     group = row.group if row.group != "learner" or first is None else first.group
     mature = row.entered_at + question.within <= question.now

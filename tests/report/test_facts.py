@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from engine.crowd import PlainCrowd, ShopCrowd, Trial, crowd_for, days_for, fits_shop, run_trial
-from engine.report.facts import Asked, findings, shares, words
+from engine.report.asked import Asked
+from engine.report.facts import findings, shares, words
 from engine.report.limits import cannot_tell
 from engine.store.connect import reading
 from engine.store.intake import NewContact, NewEvent
