@@ -90,7 +90,7 @@ BELOW: dict[int, str] = {
     29: REWARD,
     32: "    send: email/welcome_tips\n",
     33: HELLO,
-    34: "</mj-column></mj-section></mj-body></mjml>\n",
+    34: "<mj-text>{{ unsubscribe_url }}</mj-text>\n</mj-column></mj-section></mj-body></mjml>\n",
     35: "  </mj-column>\n</mj-section></mj-body></mjml>\n",
     37: "    send: email/cart_plain\n  final_note: {send: email/cart_social}\n",
     38: "      channels: [email, push]\n      nothing: true\n      reward: goal\n",
