@@ -275,9 +275,10 @@ class Teacher:
 
     def arm(self, outcome: Outcome) -> str:
         """Return the features of the arm that was taken."""
-        return self._arm_called(outcome.decision.point, outcome.decision.arm)
+        return self.arm_called(outcome.decision.point, outcome.decision.arm)
 
-    def _arm_called(self, point: str, id_: str) -> str:
+    def arm_called(self, point: str, id_: str) -> str:
+        """Return the features of an arm by its id; of one that the file has no more, its name."""
         arm = next((arm for arm in self._points[point].arms if arm.id == id_), None)
         return arm_features(arm) if arm is not None else f"m={name(id_)}"
 
@@ -350,7 +351,7 @@ class Teacher:
     def _open(self, point: str, row: sa.Row[Any], now: datetime) -> Open:
         reward, cost = float(row.reward or 0.0), float(row.cost)
         age = max(0.0, (now - row.starts_at).total_seconds())
-        arm = self._arm_called(point, row.arm)
+        arm = self.arm_called(point, row.arm)
         return Open(row.features, arm, channel_of(row.arm), reward, abs(reward + cost) < 1e-9, age, row.propensity)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -35,13 +36,16 @@ def deploy(
     move: Annotated[
         list[str] | None, typer.Option(metavar="OLD=NEW", help="Where people of a state go that is gone; exit = out.")
     ] = None,
+    warm_from: Annotated[
+        str | None, typer.Option("--warm-from", metavar="SPAN", help="Learn from the log of decisions: 60d.")
+    ] = None,
 ) -> Answer:
     """Show the plan again, ask, and make it so: one transaction. Running processes take it up at their next tick."""
     from engine.planning import plan
     from engine.store.connect import reading
 
     session: Session = ctx.obj
-    wish = _wish(select or [], version, move or [], retime=retime)
+    wish, warm = _wish(select or [], version, move or [], retime=retime), _span(warm_from)
     files = session.definitions()
     project = session.project()
     with session.store(project) as store:
@@ -52,7 +56,7 @@ def deploy(
             return Answer(told(found), [*lines, "", *shown(found.blocked, session), "", summary(found)],
                           as_problems(found.blocked), 1)  # fmt: skip
         if not found.any:
-            return Answer(told(found) | {"deployed": []}, [*lines, summary(found)])
+            return _warmed(session, store, Answer(told(found) | {"deployed": []}, [*lines, summary(found)]), warm)
         if wish.back is None:
             check_messages(files)
         if not session.speaks_json:
@@ -60,7 +64,35 @@ def deploy(
                 session.say(line)
         where = masked("store", session.url(project))
         session.confirm(f"Deploy {_what(found)} to {where}? This can send mail to real people.")
-        return _done(session, store, files, wish)
+        return _warmed(session, store, _done(session, store, files, wish), warm)
+
+
+def _span(said: str | None) -> timedelta | None:
+    from journeys import parse_span
+
+    span = parse_span(said) if said else None
+    if said and span is None:
+        raise WrongUse(f'cannot read --warm-from "{said}"; write 60d')
+    return span
+
+
+def _warmed(session: Session, store: sa.Engine, answer: Answer, span: timedelta | None) -> Answer:
+    """Let the models learn what the log of the last `span` knows, and say so."""
+    if span is None:
+        return answer
+    from engine.cli.standing import running
+    from engine.store.connect import reading
+    from engine.warm_start import warm
+
+    with reading(store) as conn:
+        journeys = running(conn, session)
+    done = warm(store, journeys, session.now() - span, session.now())
+    lines = [
+        f"✓ {one.point} learned {one.decisions:,} decisions of the log: {one.version}" for one in done if one.version
+    ]
+    none = [] if lines else ["the log knows nothing that the models have not learned"]
+    data = {**answer.data, "warmed": [asdict(one) for one in done]}
+    return replace(answer, data=data, lines=[*answer.lines, *lines, *none])
 
 
 def _wish(select: list[str], version: str | None, move: list[str], *, retime: bool) -> Wish:

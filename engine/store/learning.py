@@ -17,7 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from engine.core.model import Event, Outcome, Reward
-from engine.store.rows import DecisionRow, decision, decision_row, run_of
+from engine.store.rows import DecisionRow, decision, decision_row, read_decisions, run_of
 from engine.store.sets import one_of
 from engine.store.tables import audit, contacts, decisions, enrollments, events
 
@@ -123,6 +123,12 @@ def recent(conn: sa.Connection, point: str, since: datetime, limit: int) -> list
         .limit(limit)
     )
     return [decision_row(row) for row in conn.execute(query)][::-1]
+
+
+def earned(conn: sa.Connection, states: Iterable[tuple[str, str]], since: datetime) -> list[DecisionRow]:
+    """Return the closed decisions of these (journey, state) that teach and have a reward, oldest first."""
+    here = sa.or_(*(sa.and_(c.journey == journey, c.state == state) for journey, state in states))
+    return read_decisions(conn, here, c.at >= since, c.group.in_(TEACHING), c.status == "closed", c.reward.is_not(None))
 
 
 def after_the_close(conn: sa.Connection, since: datetime, names: Sequence[str]) -> dict[str, tuple[int, int]]:

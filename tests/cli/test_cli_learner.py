@@ -191,3 +191,10 @@ def test_a_version_is_pinned_and_unpinned(project, store, sojourn):
     assert sojourn("promote", POINT, "--pin", 99_999).code == 4
     assert sojourn("promote", POINT, "--pin", numbers[-2], "--back").code == 2
     assert sojourn("promote", POINT, "--version", numbers[-2], "--yes").code == 2
+
+
+def test_a_deploy_learns_what_the_log_knows_and_says_when_there_is_nothing(project, sojourn):
+    assert sojourn("deploy", "--warm-from", "soon").code == 2
+    said = sojourn("deploy", "--warm-from", "60d", "--yes")
+    assert said.code == 0
+    assert "the log knows nothing that the models have not learned" in said.out

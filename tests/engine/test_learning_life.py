@@ -17,7 +17,9 @@ from engine.store import policies
 from engine.store.connect import reading
 from engine.store.intake import NewEvent
 from engine.store.tables import audit, decisions, shadows
+from engine.store.tables import lessons as lessons_table
 from engine.store.tables import policies as policy_table
+from engine.warm_start import warm
 
 
 def newest(conn, kind):
@@ -194,6 +196,26 @@ def test_after_a_night_learning_goes_on_and_the_log_still_makes_the_same_weights
             row = newest(conn, kind)
             assert row.through > row.base["through"]
             assert rebuilt(conn, row, choose).weight_hash() == row.digest
+
+
+def test_what_the_log_knows_is_learned_at_a_deploy_once(tmp_path):
+    one = school(tmp_path, policy="random")
+    one.live(70)
+    known = school(tmp_path, policy="vw").made.engine.definitions.journeys
+    with one.store.begin() as conn:
+        conn.execute(sa.delete(lessons_table))  # as in a store that is older than lessons
+    now = one.made.clock.now()
+    [warmed] = warm(one.store, known, now - timedelta(days=60), now)
+    assert warmed.decisions > 50
+    assert warmed.version.startswith("vw@")
+    with reading(one.store) as conn:
+        choose = known["trip0"].choices[0][1]
+        for kind in ("vw", "thompson"):
+            row = newest(conn, kind)
+            assert row.learned == warmed.decisions
+            assert rebuilt(conn, row, choose).weight_hash() == row.digest
+    [again] = warm(one.store, known, now - timedelta(days=60), now)
+    assert (again.decisions, again.version) == (0, "")
 
 
 def test_machine_clicks_teach_nothing(tmp_path):
