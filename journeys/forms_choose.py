@@ -41,8 +41,8 @@ REPEAT = Form(
     "repeat",
     "What a message loses by having been sent lately.",
     (
-        Key("penalty", _SHARE, "The share it loses right after it was sent.", "the project's"),
-        Key("half_life", _SPAN, "How fast that fades.", "the project's"),
+        Key("penalty", _SHARE, "The share it loses right after it was sent.", "the project's, 30%"),
+        Key("half_life", _SPAN, "How fast that fades.", "the project's, 15d"),
     ),
 )
 EXPLORE = Form(
@@ -54,7 +54,7 @@ EXPLORE = Form(
         ),
         Key("warmup", Whole(), "So many decisions are drawn evenly first.", "the project's, 300"),
         Key("min_share", _SHARE, "The chance that every arm keeps.", "the project's, 0.5%"),
-        Key("new_arm_share", _SHARE, "The chance that an arm gets while it is new.", "the project's"),
+        Key("new_arm_share", _SHARE, "The chance that an arm gets while it is new.", "the project's, 10%"),
         Key("repeat", REPEAT, "What a message loses by having been sent lately.", "the project's"),
         Key("half_life", _SPAN, "How fast old decisions fade."),
         Key("shares", Table(Word("text"), _SHARE, 1), "For `fixed`: the chance of each arm; together 100%."),

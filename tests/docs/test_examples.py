@@ -178,13 +178,6 @@ def test_the_list_of_codes_is_the_one_that_the_program_has():
     assert set(counted) == COUNTED
 
 
-def test_every_table_row_of_journey_keys_names_a_key_that_exists():
-    text = (DOCS / "language.md").read_text(encoding="utf-8")
-    part = text[text.index("## The file") : text.index("### enter")]
-    keys = {key for row in re.findall(r"^\| (`[^|]*) \|", part, re.MULTILINE) for key in re.findall(r"`(\w+)`", row)}
-    assert keys == set(KEYS)
-
-
 def words_of(line: str) -> list[str]:
     """Return the words behind `sojourn` of one shell line."""
     said = re.split(r"\s(?:\||>|&&|&)\s", line[line.index("sojourn ") :])[0]
@@ -226,9 +219,15 @@ def test_links_inside_the_documentation_lead_somewhere():
         text = path.read_text(encoding="utf-8")
         for target in re.findall(r"\]\(([^)#:]*)(?:#[^)]*)?\)", text):
             assert not target or (path.parent / target).exists(), f"{path.name}: {target}"
-        anchors = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in headings(text)}
+        anchors = anchors_of(text)
         for anchor in re.findall(r"\]\(#([^)]*)\)", text):
             assert anchor in anchors, f"{path.name}: #{anchor}"
+        for other, anchor in re.findall(r"\]\((\w+\.md)#([^)]*)\)", text):
+            assert anchor in anchors_of((DOCS / other).read_text(encoding="utf-8")), f"{path.name}: {other}#{anchor}"
+
+
+def anchors_of(text: str) -> set[str]:
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in headings(text)}
 
 
 def headings(text: str) -> list[str]:

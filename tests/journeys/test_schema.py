@@ -166,7 +166,7 @@ SAMPLES: dict[str, list[Any]] = {
     "clock": ["21:30", "8:00"], "fragment": ["nps", "none"], "daypart": ["now", "morning", "18:00-20:30", "dawn"],
     "url": ["https://crm.acme.test/x", "crm"], "moment": ["2026-01-12T20:00"], "context": ["contact.tier", "now.hour"],
     "number": [1, -2.5], "attribute": ["tier", "can_push"], "assigned": ["contact.tier", "journey.x", "contact.x"],
-    "yes": [True], "arm": ["email/cart_plain", "nothing"],
+    "day": ["2026-03-01", "1 March"], "yes": [True], "arm": ["email/cart_plain", "nothing"],
 }  # fmt: skip
 
 
