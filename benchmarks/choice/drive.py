@@ -45,7 +45,7 @@ class Product:
 
     model: Model
     arms: dict[str, str]
-    warmup: int = 300
+    warmup: int = 100
     decided: int = 0
     served: Model | None = None
 
@@ -84,7 +84,7 @@ class Run:
 
     regret: float
     found_at: int | None
-    last: float  # mean chance of the outliers' better arm over the last 20 % of them
+    last: float  # mean chance of the outliers' best eligible arms over the last 20 % of them
     reward: float  # a contact
 
 
@@ -108,10 +108,10 @@ def play(world: World, player: Player, seed: int) -> Run:
 
 
 def _judged(world: World, given: Floats) -> Run:
-    n, best = len(world.lines), world.best
-    earned = (given * world.means).sum(axis=1)
-    lost = world.means[np.arange(n), best] - earned
-    right = given[np.arange(n), best][world.outliers]
+    worth = np.where(world.eligible, world.means, -1.0)
+    best, earned = worth.max(axis=1), (given * world.means).sum(axis=1)
+    lost = best - earned
+    right = (given * (worth == best[:, None])).sum(axis=1)[world.outliers]
     numbers = np.flatnonzero(world.outliers)
     totals = np.concatenate([[0.0], right.cumsum()])
     moving = (totals[WINDOW_OF_OUTLIERS:] - totals[:-WINDOW_OF_OUTLIERS]) / WINDOW_OF_OUTLIERS

@@ -17,7 +17,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from engine.learner.evidence import Evidence, Floats, none
+
 Ints = npt.NDArray[np.int64]
 
 STRIDE = 4.0
@@ -42,24 +43,6 @@ class Prior:
     mean: Floats
     variance: Floats
     scatter: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What the data said: precision [arms, columns, columns] and shift [arms, columns]."""
-
-    precision: Floats
-    shift: Floats
-
-    def __add__(self, other: Evidence) -> Evidence:
-        return Evidence(self.precision + other.precision, self.shift + other.shift)
-
-    def times(self, kept: float) -> Evidence:
-        return Evidence(self.precision * kept, self.shift * kept)
-
-
-def none(arms: int, columns: int) -> Evidence:
-    return Evidence(np.zeros((arms, columns, columns)), np.zeros((arms, columns)))
 
 
 def means(prior: Prior, evidence: Evidence) -> Floats:

@@ -22,11 +22,13 @@ import numpy.typing as npt
 from engine.core.policy import Bells, spread_of
 from engine.errors import LearnerError
 from engine.learner import posterior
+from engine.learner.changes import Watch, calm
 from engine.learner.design import ONE, Design, chosen
 from engine.learner.envelope import Envelope, opened, packed, unpacked
+from engine.learner.evidence import Evidence, Floats, moved, none, upper, whole
 from engine.learner.features import safe_tokens
 from engine.learner.models import Example, checked, finite
-from engine.learner.posterior import Batch, Evidence, Floats, Prior, Terms, none, rates
+from engine.learner.posterior import Batch, Prior, Terms, rates
 from engine.learner.scaling import scaling_of
 from engine.learner.schema import FIXED, Schema, schema_of
 from engine.learner.words import Words
@@ -36,7 +38,7 @@ from engine.learner.words import Words
 # crossed in pairs, `memory` how many examples are looked at again.
 DEFAULTS: Mapping[str, Any] = {
     "start": -2.0, "spread": [1.0, 0.2, 0.1], "pseudo": 2.0, "width": 0.2, "crosses": 5, "memory": 20_000,
-    "forget": 1.0, "young": 5.0,
+    "forget": 1.0, "young": 5.0, "kept": 0.05,
 }  # fmt: skip
 FIRST, PART, DESIGNS = 32, 16, 1.5
 FARTHEST = 30.0
@@ -66,6 +68,8 @@ class ThompsonModel:
         self.prior = Prior(np.zeros((0, 1)), np.ones(1))
         self.memory: list[Seen] = []
         self.pending: list[Seen] = []
+        self.watch = calm(0, 1)
+        self.changes = 0  # how often the watch was alarmed
         self.settled = 0
         self.next_design = FIRST
         self._cached: dict[Any, Any] = {}
@@ -90,7 +94,7 @@ class ThompsonModel:
     def take_in(self, examples: Sequence[Example]) -> None:
         """Learn these for good, in one block, and remember none of them."""
         self.pending += [self._seen(example) for example in examples]
-        self.evidence, self.prior = _rounded(self._now()), self._grown_prior()
+        self.evidence, self.prior = self._now().rounded(), self._grown_prior()
         self.pending, self.older, self._cached = [], none(len(self.arms), len(self.design.columns)), {}
 
     def _seen(self, example: Example) -> Seen:
@@ -106,14 +110,33 @@ class ThompsonModel:
         batch = self._batch(self.pending, self.design)
         before = self._grown(self.evidence).times(self.settings["forget"] ** len(self.pending))
         prior = self._grown_prior()
-        self.evidence = _rounded(before + posterior.told(prior, before, batch, posterior.means(prior, before), 2))
+        start = posterior.means(prior, before)
+        self.watch = self.watch.seen(batch, before, start, prior.scatter)
+        self.evidence = (before + posterior.told(prior, before, batch, start, 2)).rounded()
         self.memory += self.pending
         self.settled += len(self.pending)
         self.pending = []
+        self._heed()
         self.prior = posterior.learned_prior(prior, self.evidence, self.design.groups, self._terms())
         if self.settled >= self.next_design:
             self._look_again()
             self.next_design = int(self.settled * DESIGNS)
+
+    def _heed(self) -> None:
+        """Believe less of everything once something has changed, least of the arms that did."""
+        changed = self.watch.alarmed()
+        if changed.any():
+            self.changes += 1
+            kept = float(self.settings["kept"])
+            self._fade(np.where(changed > 0.0, kept, np.sqrt(kept)))
+            self.watch = calm(len(self.arms), len(self.design.columns))
+
+    def _fade(self, kept: Floats) -> None:
+        """Keep of what each arm's data said this share."""
+        self.evidence = self._grown(self.evidence).times(kept).rounded()
+        self.older = self._grown(self.older).times(kept).rounded()
+        shares = kept.tolist()
+        self.memory = [(line, arm, trials * shares[arm], won * shares[arm]) for line, arm, trials, won in self.memory]
 
     def _look_again(self) -> None:
         """Choose the columns anew, and learn again all that is remembered."""
@@ -121,13 +144,11 @@ class ThompsonModel:
         design = chosen(self.words, lines, self._strong(), int(self.settings["crosses"]))
         old = {name: at for at, name in enumerate(self.design.columns)}
         at = [old.get(name, -1) for name in design.columns]
-        start, self.older = (
-            _moved(posterior.means(self.prior, self.evidence), at),
-            _moved_evidence(self._grown(self.older), at),
-        )
+        start = moved(posterior.means(self.prior, self.evidence), at)
+        self.older, self.watch = self._grown(self.older).for_columns(at), self.watch.for_columns(at)
         usual = self._usual(design)
         variance = np.where(np.array(at) >= 0, self.prior.variance[at], usual[design.groups])
-        self.prior = Prior(_moved(self.prior.mean, at), variance, self.prior.scatter)
+        self.prior = Prior(moved(self.prior.mean, at), variance, self.prior.scatter)
         self.design = design
         batch = self._batch(self.memory, design)
         for _ in range(3):
@@ -135,14 +156,14 @@ class ThompsonModel:
             self.prior = posterior.learned_prior(self.prior, self.older + found, design.groups, self._terms())
             start = posterior.means(self.prior, self.older + found)
         self.prior = Prior(self.prior.mean, self.prior.variance, posterior.scatter_of(batch, start))
-        self.evidence = _rounded(self.older + found)
+        self.evidence = (self.older + found).rounded()
         self._forget_the_oldest(batch, start)
 
     def _forget_the_oldest(self, batch: Batch, at: Floats) -> None:
         extra = len(self.memory) - int(self.settings["memory"])
         if extra > 0:
             part = Batch(batch.x[:extra], batch.arm[:extra], batch.trials[:extra], batch.earned[:extra])
-            self.older = _rounded(self.older + posterior.told(self.prior, self.older, part, at, 1))
+            self.older = (self.older + posterior.told(self.prior, self.older, part, at, 1)).rounded()
             self.memory = self.memory[extra:]
 
     def _strong(self) -> dict[str, float]:
@@ -174,15 +195,7 @@ class ThompsonModel:
         )
 
     def _grown(self, evidence: Evidence) -> Evidence:
-        more = len(self.arms) - len(evidence.shift)
-        return (
-            evidence
-            if more <= 0
-            else Evidence(
-                np.concatenate([evidence.precision, np.zeros((more, *evidence.precision.shape[1:]))]),
-                np.concatenate([evidence.shift, np.zeros((more, evidence.shift.shape[1]))]),
-            )
-        )
+        return evidence if len(evidence.shift) == len(self.arms) else evidence.for_arms(range(len(self.arms)))
 
     def _grown_prior(self) -> Prior:
         return Prior(self._prior_means(self.arms), self.prior.variance, self.prior.scatter)
@@ -267,7 +280,11 @@ class ThompsonModel:
         return {self.design.columns[at]: float(weights[0, at] * x[at]) for at in np.flatnonzero(x)}
 
     def widen(self, arm: str) -> None:
-        pass
+        line = " ".join(safe_tokens(arm))
+        if line in self.arms:
+            self._settle()
+            self._fade(np.where(np.arange(len(self.arms)) == self.arms.index(line), float(self.settings["kept"]), 1.0))
+            self._cached = {}
 
     def _beliefs(self, arms: Sequence[str]) -> tuple[Floats, Floats, Floats]:
         """Return means [arms, columns], covariances and precisions of the constant, with all that was said by now."""
@@ -279,7 +296,7 @@ class ThompsonModel:
             evidence = self._cached["all"]
             prior = Prior(self._prior_means(named), self.prior.variance, self.prior.scatter)
             at = [self.arms.index(arm) if arm in self.arms else -1 for arm in named]
-            mine = Evidence(_rows(evidence.precision, at), _rows(evidence.shift, at))
+            mine = evidence.for_arms(at)
             known = mine.precision[:, 0, 0] / prior.scatter
             self._cached[key] = posterior.means(prior, mine), posterior.covariance(prior, mine), known
         found: tuple[Floats, Floats, Floats] = self._cached[key]
@@ -300,7 +317,7 @@ class ThompsonModel:
         state = {
             "learned": self.learned, "seen": self.scaling.state(), "schema": self.schema.state(), "arms": self.arms,
             "columns": list(self.design.columns), "pairs": [list(pair) for pair in self.design.pairs],
-            "settled": self.settled, "next": self.next_design, "pending": len(self.pending),
+            "settled": self.settled, "changes": self.changes, "next": self.next_design, "pending": len(self.pending),
         }  # fmt: skip
         return Envelope(self.kind, self.settings, state, zlib.compress(self._body(), 1)).dumps()
 
@@ -308,54 +325,14 @@ class ThompsonModel:
         seen = [*self.memory, *self.pending]
         lines = {line: at for at, line in enumerate(dict.fromkeys(one[0] for one in seen))}
         arrays: dict[str, npt.NDArray[Any]] = {
-            "precision": _upper(self.evidence.precision), "shift": self.evidence.shift.astype(np.float32),
-            "older_precision": _upper(self.older.precision), "older_shift": self.older.shift.astype(np.float32),
+            "precision": upper(self.evidence.precision), "shift": self.evidence.shift.astype(np.float32),
+            "up": self.watch.up, "down": self.watch.down,
+            "older_precision": upper(self.older.precision), "older_shift": self.older.shift.astype(np.float32),
             "mean": self.prior.mean, "variance": self.prior.variance, "scatter": np.array([self.prior.scatter]),
             "lines": np.frombuffer("\n".join(lines).encode("utf-8", "surrogatepass"), np.uint8),
             "seen": np.array([(lines[line], *rest) for line, *rest in seen], dtype=np.float64).reshape(-1, 4),
         }  # fmt: skip
         return packed(arrays)
-
-
-def _upper(both: Floats) -> npt.NDArray[np.float32]:
-    at = np.triu_indices(both.shape[1])
-    upper: npt.NDArray[np.float32] = both[:, at[0], at[1]].astype(np.float32)
-    return upper
-
-
-def _whole(upper: npt.NDArray[np.float32], columns: int) -> Floats:
-    at = np.triu_indices(columns)
-    both = np.zeros((len(upper), columns, columns))
-    both[:, at[0], at[1]] = both[:, at[1], at[0]] = upper
-    return both
-
-
-def _rows(array: Floats, at: Sequence[int]) -> Floats:
-    """Return these rows; -1 is a row of zeros."""
-    found = np.zeros((len(at), *array.shape[1:]))
-    for row, place in enumerate(at):
-        if 0 <= place < len(array):
-            found[row] = array[place]
-    return found
-
-
-def _rounded(evidence: Evidence) -> Evidence:
-    """Return the evidence as it is stored: single precision, the same on both sides of the diagonal."""
-    upper = np.triu(evidence.precision).astype(np.float32).astype(np.float64)
-    both = upper + np.transpose(np.triu(upper, 1), (0, 2, 1))
-    return Evidence(both, evidence.shift.astype(np.float32).astype(np.float64))
-
-
-def _moved(weights: Floats, at: Sequence[int]) -> Floats:
-    padded = np.concatenate([weights, np.zeros((len(weights), 1))], axis=1)
-    return padded[:, at]
-
-
-def _moved_evidence(evidence: Evidence, at: Sequence[int]) -> Evidence:
-    arms = len(evidence.shift)
-    padded = np.zeros((arms, evidence.shift.shape[1] + 1, evidence.shift.shape[1] + 1))
-    padded[:, :-1, :-1] = evidence.precision
-    return Evidence(padded[:, at][:, :, at], _moved(evidence.shift, at))
 
 
 def new(settings: Mapping[str, Any], schema: Schema = FIXED) -> ThompsonModel:
@@ -374,8 +351,10 @@ def loads(raw: bytes, settings: Mapping[str, Any]) -> ThompsonModel:
     model.arms = list(state["arms"])
     model.design = Design(model.words, state["columns"], [(a, b) for a, b in state["pairs"]])
     columns = len(model.design.columns)
-    model.evidence = Evidence(_whole(arrays["precision"], columns), arrays["shift"].astype(np.float64))
-    model.older = Evidence(_whole(arrays["older_precision"], columns), arrays["older_shift"].astype(np.float64))
+    model.evidence = Evidence(whole(arrays["precision"], columns), arrays["shift"].astype(np.float64))
+    model.watch = Watch(arrays["up"], arrays["down"])
+    model.changes = state["changes"]
+    model.older = Evidence(whole(arrays["older_precision"], columns), arrays["older_shift"].astype(np.float64))
     model.prior = Prior(arrays["mean"], arrays["variance"], float(arrays["scatter"][0]))
     lines = arrays["lines"].tobytes().decode("utf-8", "surrogatepass").split("\n")
     seen = [(lines[int(line)], int(arm), trials, earned) for line, arm, trials, earned in arrays["seen"].tolist()]
