@@ -31,6 +31,7 @@ from journeys import Choose, Journey
 from journeys.project import Definitions, Project
 
 WARM = 10**9
+RETIMED = "a deploy with --retime has set new times, and the log does not hold the old ones, in"
 EQUAL = Uniform().version
 
 
@@ -60,17 +61,8 @@ class Archive:
         def laid(snapshot: Snapshot, moment: Moment) -> Snapshot:
             return layer.laid([snapshot], moment)[0]
 
-        return Then(journeys, dict(layer.policies), laid, (*notes, *stood_in), shared, project.data.segments)
-
-    def moves(self) -> dict[str, tuple[tuple[datetime, Mapping[str, str]], ...]]:
-        """Return by journey when a version was deployed that says where people go, and where."""
-        found: dict[str, list[tuple[datetime, Mapping[str, str]]]] = {}
-        for at, name, version in self.noted.deployed:
-            journey = self._journey(name, version, self._project(at))
-            if journey is not None and journey.moved:
-                gone = {old: new for old, new in journey.moved.items() if old not in journey.states}
-                found.setdefault(name, []).append((at, gone))
-        return {name: tuple(some) for name, some in found.items()}
+        retimed = [f"{RETIMED} {name}" for name in sorted(self.noted.retimed)]
+        return Then(journeys, dict(layer.policies), laid, (*notes, *stood_in, *retimed), shared, project.data.segments)
 
     def _project(self, at: datetime) -> Project:
         """Return the project with data.yaml as it was deployed then."""
@@ -173,4 +165,4 @@ def frame(conn: sa.Connection, definitions: Definitions, points: Iterable[str], 
         raise AssertionError("who replays has read a project")
     known = {(one.journey, one.version): one for one in versions(conn)}
     archive = Archive(definitions, project, known, noted(conn), policies_of(conn, points))
-    return Frame(seed or project.name, ZoneInfo(project.timezone), project.holdout, archive, archive.moves())
+    return Frame(seed or project.name, ZoneInfo(project.timezone), project.holdout, archive, archive.noted)

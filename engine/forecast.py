@@ -27,7 +27,7 @@ from engine.store import deploying, sampling
 from engine.store.connect import reading, writing
 from engine.store.intake import NewContact, NewEvent, add_contacts
 from engine.store.sampling import Deed, Person, SentRow, StoppedRow
-from journeys import Journey
+from journeys import EXIT, Journey
 from journeys.project import Definitions
 from journeys.zones import zone_of
 
@@ -247,7 +247,7 @@ def _placed(conn: sa.Connection, definitions: Definitions, now: datetime) -> tup
                 continue
             target = journey.moved.get(state) if journey is not None else None
             (removed if target is None else moved)[f"{name}.{state}"] = count
-            deploying.move(conn, name, {state: target or "exit"}, now)
+            deploying.move(conn, name, [deploying.Way(state, target or EXIT)], (0, now))
     return moved, removed
 
 

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from engine.core.best import HOURS
-from engine.core.model import COUNTED, Enrollment, Event, Moment, Past, Policy, Snapshot, Step
+from engine.core.model import COUNTED, Enrollment, Event, Moment, Past, Policy, Snapshot, Step, stands_still
 from engine.core.recency import REMEMBERED
 from engine.core.walk import walk
 from engine.needs import needs
@@ -30,13 +30,14 @@ from engine.replayed import (
     made,
     walked_at,
 )
-from engine.store.replaying import ContactLog
+from engine.store.replaying import ContactLog, Noted
 from engine.store.rows import DecisionRow
 from engine.store.signs import RHYTHM
 from engine.store.snapshots import SLACK, Needs
 from engine.store.walked import Acting, Walked, would_write
-from journeys import EXIT, Expression, Journey
+from journeys import EXIT, Choose, Expression, Journey, Send
 
+_NEVER = datetime.min.replace(tzinfo=UTC)
 _EVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -66,7 +67,7 @@ class Frame:
     zone: tzinfo
     holdout: float
     then: Served
-    moves: Mapping[str, tuple[tuple[datetime, Mapping[str, str]], ...]] = field(default_factory=dict)
+    noted: Noted = field(default_factory=Noted)
 
 
 def replay(log: ContactLog, frame: Frame) -> list[Replayed]:
@@ -128,13 +129,14 @@ class _Again:
     notes: list[str] = field(default_factory=list)
     _needs: dict[tuple[str, ...], Needs] = field(default_factory=dict)
     _at: datetime | None = None
+    _journeys: Mapping[str, Journey] = field(default_factory=dict)
 
     def at(self, now: datetime) -> None:
         """Take the walks of one instant: what a walk emits is seen by the next one of the same instant."""
         drawn = [row for row in self.log.decisions if row.at == now]
         then = self.frame.then(now, drawn)
         self.notes += [note for note in then.notes if note not in self.notes]
-        self._deployed(now, then)
+        self._settled(now, then)
         self._admitted(now, then)
         fresh = [row for row in self.log.events if seen_at(row) == now]
         snapshot: Snapshot | None = None
@@ -220,24 +222,44 @@ class _Again:
             if run is not None and run.status == "queued" and row.status != "queued" and row.entered_at == now:
                 self.runs[row.id] = replace(run, status="active", entered_at=now, state_at=now, due_at=None)
 
-    def _deployed(self, now: datetime, then: Then) -> None:
-        """Take people where `moved:` of a version sent them that was deployed since the last walk."""
-        for name, some in self.frame.moves.items():
-            for at, moved in some:
-                if (self._at is None or at > self._at) and at <= now:
-                    self.runs.update((run.id, _sent(run, moved, at)) for run in self._inside(name, moved))
-        self._at = now
+    def _settled(self, now: datetime, then: Then) -> None:
+        """Do what was done to people between two walks: a deploy took them elsewhere, a resume sent what was late."""
+        since, self._at = self._at or _NEVER, now
+        for row in self.log.displaced:
+            at = self.frame.noted.numbers.get((row.journey, row.number))
+            run = self.runs.get(row.run)
+            if at is not None and since < at <= now and run is not None and run.state == row.old:
+                self.runs[row.run] = _sent(run, row.new, at, alike=self._alike(row, then))
+        for at, place in self.frame.noted.late:
+            if since < at <= now:
+                self.runs.update((run.id, replace(run, due_at=at)) for run in self._late(place, at, then))
+        self._journeys = then.journeys
 
-    def _inside(self, journey: str, moved: Mapping[str, str]) -> list[Enrollment]:
-        inside = (run for run in self.runs.values() if run.status in ("active", "queued"))
-        return [run for run in inside if run.journey == journey and run.state in moved]
+    def _alike(self, row: Any, then: Then) -> bool:
+        """Return whether the state that was gone and the one it became do the same kind of thing."""
+        before, after = self._journeys.get(row.journey), then.journeys.get(row.journey)
+        old = before.states.get(row.old) if before is not None else None
+        new = after.states.get(row.new) if after is not None else None
+        return old is not None and new is not None and type(old.action) is type(new.action)
+
+    def _late(self, place: str, at: datetime, then: Then) -> list[Enrollment]:
+        """Return the runs that a resume with --late send looked at anew: they would have been too late."""
+        paused = [run for run in self.runs.values() if run.status == "active" and stands_still(frozenset({place}), run)]
+        return [run for run in paused if _too_late(run, at, then.journeys.get(run.journey))]
 
 
-def _sent(run: Enrollment, moved: Mapping[str, str], at: datetime) -> Enrollment:
-    target = moved[run.state]
-    if target == EXIT:
-        return replace(run, status="left", reason="moved", left_at=at, due_at=None, phase="ready", drawn="")
-    return replace(run, state=target, phase="ready", held_since=None, drawn="")
+def _too_late(run: Enrollment, at: datetime, journey: Journey | None) -> bool:
+    if journey is None or run.due_at is None or run.state not in journey.states:
+        return False
+    speaks = isinstance(journey.states[run.state].action, Send | Choose)
+    return speaks and run.due_at < at - journey.limits.skip_after
+
+
+def _sent(run: Enrollment, new: str, at: datetime, *, alike: bool) -> Enrollment:
+    if new == EXIT:
+        run = replace(run, status="left", reason="moved", left_at=at, due_at=None)
+    moved = replace(run, state=run.state if new == EXIT else new)
+    return moved if alike else replace(moved, phase="ready", held_since=None, drawn="")
 
 
 def _event(row: Any, *, fresh: bool) -> Event:

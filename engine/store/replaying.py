@@ -30,6 +30,7 @@ from engine.store.tables import (
     deliveries,
     deployments,
     dictionaries,
+    displaced,
     enrollments,
     events,
     moves,
@@ -64,6 +65,7 @@ class ContactLog:
     refusals: list[Row] = field(default_factory=list)
     decisions: list[DecisionRow] = field(default_factory=list)
     deliveries: list[Row] = field(default_factory=list)
+    displaced: list[Row] = field(default_factory=list)
 
     def at(self, when: datetime) -> Contact:
         """Return the person as the walk of this instant found them: its own changes are not made yet."""
@@ -138,6 +140,13 @@ def _queries(ids: Sequence[str]) -> dict[str, sa.Select[Any]]:
     mine = {
         table.name: sa.select(table).where(one_of(table.c.contact_id, ids)).order_by(order) for table, order in plain
     }
+    gone = displaced.c
+    mine["displaced"] = (
+        sa.select(gone.run, gone.number, gone.journey, gone.old, gone.new, of_run)
+        .join_from(displaced, enrollments, enrollments.c.id == gone.run)
+        .where(one_of(of_run, ids))
+        .order_by(gone.run, gone.number)
+    )
     mine["runs"] = sa.select(enrollments).where(one_of(of_run, ids)).order_by(enrollments.c.id)
     return mine | {table.name: query for table, query in zip(runs, by_run, strict=True)}
 
@@ -145,13 +154,17 @@ def _queries(ids: Sequence[str]) -> dict[str, sa.Select[Any]]:
 @dataclass(frozen=True, slots=True)
 class Noted:
     """What the store has noted beside its contacts, oldest first: which version went live when, what was paused
-    from when on (True) and until when (False), data.yaml as it was deployed, and everyone's hours as they were counted.
+    from when on (True) and until when (False), data.yaml as it was deployed, and everyone's hours as counted.
+    `numbers`: when version (journey, number) was deployed last; `late`: when and where a resume sent what was too late.
     """
 
     deployed: Sequence[tuple[datetime, str, str]] = ()
     pauses: Sequence[tuple[datetime, str, bool]] = ()
     dictionaries: Sequence[tuple[datetime, str, bool]] = ()
     rhythms: Sequence[tuple[datetime, tuple[float, ...]]] = ()
+    numbers: Mapping[tuple[str, int], datetime] = field(default_factory=dict)
+    late: Sequence[tuple[datetime, str]] = ()
+    retimed: frozenset[str] = frozenset()  # journeys whose times a deploy has set anew
 
     def paused(self, at: datetime) -> frozenset[str]:
         """Return what was paused: "journey", "journey.state", or "" for everything."""
@@ -173,16 +186,28 @@ def noted(conn: sa.Connection) -> Noted:
     first = conn.execute(sa.select(d.at, d.journey, d.version).order_by(d.at, d.number)).all()
     texts = conn.execute(sa.select(y.at, y.source, y.live).order_by(y.at, y.number)).all()
     rows = conn.execute(sa.select(a.at, a.what, a.detail).where(a.what.in_(HEEDED)).order_by(a.id)).all()
-    again = [
-        (at, name, str(one["version"]))
+    told = [
+        (at, name, one)
         for at, what, detail in rows
         if what == "deployed"
         for name, one in detail.get("journeys", {}).items()
+        if one.get("version")
     ]
+    again = [(at, name, str(one["version"])) for at, name, one in told]
     live = sorted([(row[0], row[1], row[2]) for row in first] + again, key=lambda one: one[0])
-    pauses = [(at, str(detail.get("place", "")), what == "paused") for at, what, detail in rows if what in PAUSES]
+    pauses = [(at, _place(detail), what == "paused") for at, what, detail in rows if what in PAUSES]
+    late = [(at, _place(detail)) for at, what, detail in rows if what == "resumed" and detail.get("late") == "send"]
+    numbers = {(name, int(one["number"])): at for at, name, one in told if one.get("number")}
+    retimed = frozenset(name for _, name, one in told if one.get("retimed"))
     rhythms = [(at, tuple(detail["hours"])) for at, what, detail in rows if what == "hours"]
-    return Noted(live, pauses, [(row[0], row[1], row[2]) for row in texts], rhythms)
+    dictionary = [(row[0], row[1], row[2]) for row in texts]
+    return Noted(live, pauses, dictionary, rhythms, numbers, late, retimed)
+
+
+def _place(detail: Mapping[str, Any]) -> str:
+    """Return what was paused as a Moment says it: "" for everything."""
+    said = str(detail.get("place", ""))
+    return "" if said == "everything" else said
 
 
 def owner_of(conn: sa.Connection, run: str) -> str | None:
