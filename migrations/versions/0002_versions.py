@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -68,6 +70,6 @@ def downgrade() -> None:
         deployments.drop_column("number")
 
 
-def _recreate() -> str:
+def _recreate() -> Literal["always", "never"]:
     """SQLite would append a column behind the constraints; the text of the table shall be the program's."""
     return "always" if op.get_bind().dialect.name == "sqlite" else "never"
