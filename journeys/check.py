@@ -72,6 +72,7 @@ LOOKS: list[Look] = [
     check_learning.too_few_decisions,
     check_learning.small_holdout,
     check_learning.small_groups,
+    check_people.hardly_subscribed,
     check_people.one_channel_only,
     check_people.missing_values,
 ]

@@ -1,4 +1,4 @@
-"""What many of the people would miss: an address on the step's only channel, a value that a condition asks for.
+"""What many of the people would miss: a topic, an address on the step's channel, a value that a condition asks for.
 
 Rules
 - Counts decide: nothing is said without facts.
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from journeys.check_learning import clause_of
 from journeys.edges import ways
 from journeys.expression import Expression
 from journeys.facts import Facts
@@ -18,9 +19,25 @@ from journeys.journey import Branch, Choose, Journey, State, WaitFor
 from journeys.problem import Problem
 from journeys.project import Project
 
+HARDLY = 0.05  # of the people, who are subscribed to the journey's topic
 UNREACHED = 0.2  # of the people, who have no address on the step's only channel
 UNSAID = 0.1  # of the people, of whom a condition's attribute is not known
 TOKEN = {"push": "push token"}
+
+
+def hardly_subscribed(journey: Journey, _: Project, facts: Facts) -> Iterator[Problem]:
+    """W913: a topic to which next to nobody is subscribed."""
+    speaks = any(channels(state) for state in journey.states.values())
+    if not facts.contacts or facts.subscribed is None or not speaks or journey.transactional:
+        return
+    share = facts.subscribed.get(journey.topic, 0.0)
+    if share < HARDLY:
+        place = clause_of(journey, "topic", "journey")
+        few, whom = (f"only {share:.1%} of contacts are", "to the others, ") if share else ("nobody is", "")
+        says = f"{few} subscribed to {journey.topic}: {whom}no message of this journey could ever leave"
+        command = f"`sojourn contact import people.csv --consent {journey.topic}`"
+        way_out = f"ask people for their consent, and import it: {command}"
+        yield warning("W913", place, says, way_out)
 
 
 def one_channel_only(journey: Journey, _: Project, facts: Facts) -> Iterator[Problem]:

@@ -49,6 +49,7 @@ class Facts:
     ways: Mapping[tuple[str, str, str], float] = field(default_factory=dict)  # journey, from, to -> moves a month
     unaddressed: Mapping[tuple[str, str], float] = field(default_factory=dict)
     """(segment, channel) -> share of the segment without an address on the channel; segment "" = everybody."""
+    subscribed: Mapping[str, float] | None = None  # topic -> share of contacts; missing: nobody; None: nobody looked
     waiting: Mapping[tuple[str, str], int] = field(default_factory=dict)  # journey, state -> contacts in it now
 
     @property

@@ -1,4 +1,4 @@
-"""What lint, plan and previews ask about people: ten statements, however many people and journeys there are.
+"""What lint, plan and previews ask about people: eleven statements, however many people and journeys there are.
 
 Rules
 - Shares of contacts are taken from a sample of at most SAMPLE, spread evenly over the contacts by id: the same store
@@ -9,7 +9,7 @@ Rules
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
@@ -56,6 +56,7 @@ def facts(conn: sa.Connection, asked: Inquiry) -> Facts:
         traffic=_traffic(conn, now),
         ways=_ways(conn, now),
         unaddressed=_unaddressed(people, asked, reach),
+        subscribed=_subscribed(conn, ids),
         waiting=_waiting(conn),
     )
 
@@ -76,6 +77,12 @@ def _reach(conn: sa.Connection, ids: list[str]) -> dict[str, set[str]]:
     for channel, who in conn.execute(query, {"ids": ids}):
         found[channel].add(who)
     return found
+
+
+def _subscribed(conn: sa.Connection, ids: list[str]) -> dict[str, float]:
+    query = sa.select(contacts.c.consents).where(any_of(contacts.c.id, "ids"))
+    words = Counter(word for said in conn.execute(query, {"ids": ids}).scalars() for word in said.split())
+    return {topic: count / len(ids) for topic, count in words.items() if "-" not in topic}
 
 
 def _without(people: list[Glimpse], data: Data, reach: Mapping[str, set[str]]) -> dict[str, float]:

@@ -151,6 +151,21 @@ def test_a_step_on_one_channel_says_who_has_no_address_there(project, states, wa
     assert said(project, states, people(unaddressed={("", "push"): 0.1, ("", "email"): 0.01})) == []
 
 
+def test_a_topic_that_next_to_nobody_wants_is_named(project):
+    def topic(share: float, **more) -> list[str]:
+        subscribed = {"promo": share} if share else {}
+        found = load_journey(HEAD + PUSH, "j.yaml", project, facts=people(subscribed=subscribed, **more))[1]
+        return [p.says for p in found if p.code == "W913"]
+
+    (nobody,) = topic(0)
+    assert nobody == "nobody is subscribed to promo: no message of this journey could ever leave"
+    assert topic(0.02)[0].startswith("only 2.0% of contacts are subscribed to promo")
+    assert topic(0.3) == []
+    account = HEAD.replace("promo", "account") + PUSH  # transactional: nobody has to ask for it
+    for text, facts in ((account, people(subscribed={})), (HEAD + PUSH, people())):
+        assert "W913" not in {p.code for p in load_journey(text, "j.yaml", project, facts=facts)[1]}
+
+
 def test_the_people_are_those_of_the_segment_that_enters(project):
     head = HEAD.replace("{event: signed_up}", "{segment: bargain_hunters, check: daily 06:00}")
     facts = people(unaddressed={("bargain_hunters", "email"): 0.0, ("", "email"): 0.0, ("", "push"): 0.0})

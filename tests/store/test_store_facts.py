@@ -55,7 +55,7 @@ def address(conn: sa.Connection, who: str, channel: str, suppressed: str | None 
 def test_an_empty_store_knows_that_there_is_nobody(store):
     found = told(store)
     assert found.known
-    assert found == Facts(contacts=0)
+    assert found == Facts(contacts=0, subscribed={})
     assert not Facts().known
 
 
@@ -79,6 +79,14 @@ def test_an_attribute_with_a_default_is_never_missing_and_an_address_is_an_attri
         for who in ("ana", "bo", "cy"):
             address(conn, who, "email")
     assert told(store).without == {"email": 0.25, "first_name": 0.5}
+
+
+def test_who_is_subscribed_is_counted_by_topic(store):
+    with writing(store) as conn:
+        people(conn, "ana", "bo", "cy", "di")
+        conn.execute(contacts.update().where(contacts.c.id == "ana").values(consents="account promo promo-push"))
+        conn.execute(contacts.update().where(contacts.c.id == "bo").values(consents="account -email"))
+    assert told(store).subscribed == {"account": 0.5, "promo": 0.25}
 
 
 def test_a_segment_is_judged_by_its_condition_and_its_history(store):
@@ -167,5 +175,5 @@ def test_the_number_of_statements_is_fixed(store):
     with writing(store) as conn:
         people(conn, *(f"a{n}" for n in range(300)))
         add(conn, enrollments, *(enrolled(str(n), f"a{n}", journey=f"j{n % 9}") for n in range(300)))
-    assert few <= 10
+    assert few <= 11
     assert statements() <= 2 * few  # the first listener hears too
