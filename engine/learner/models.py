@@ -142,6 +142,8 @@ def checked(examples: Sequence[Example]) -> Sequence[Example]:
             raise LearnerError(f"a reward of {example.reward} cannot be learned: it must lie in [-1, 1]")
         if example.before is not None and not -1.0 <= example.before <= 1.0:
             raise LearnerError(f"an earlier reward of {example.before} cannot be learned: it must lie in [-1, 1]")
+        if not 0.0 < example.propensity <= 1.0:
+            raise LearnerError(f"a chance of {example.propensity} cannot be learned: it must lie in (0, 1]")
         if not 0.0 <= example.weight <= 1.0:
             raise LearnerError(f"a weight of {example.weight} cannot be learned: it must lie in [0, 1]")
     return examples

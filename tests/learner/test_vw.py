@@ -9,6 +9,7 @@ import vowpal_wabbit_next as library
 from engine.errors import LearnerError
 from engine.learner.envelope import Envelope, opened
 from engine.learner.models import Example, full_settings, load_model, new_model
+from engine.learner.schema import fitted
 
 ARMS = {f"a{n}": f"m=a{n} ch={channel}" for n, channel in enumerate(("email", "push", "email", "sms", "push"))}
 HOSTILE = [
@@ -107,3 +108,29 @@ def test_an_arm_seen_on_one_channel_warms_up_another_message_there():
         model.learn([Example("", ARMS["a0"], 1.0), Example("", ARMS["a1"], 0.0)])
     row = model.scores([""], {"mail": "m=new ch=email", "push": "m=new2 ch=push"})[0]
     assert row["mail"] > row["push"]
+
+
+@pytest.mark.parametrize("settings", [{}, {"crosses": 0}, {"crosses": 3}])
+def test_our_chances_are_the_librarys_own_with_numbers_in_many_lines_of_any_length(settings):
+    chance = np.random.default_rng(8)
+    schema = fitted(f"value:{value:.5g} age:{age:g}" for value, age in chance.normal(50, 20, (300, 2)))
+    model = new_model("vw", {"bits": 14} | settings, schema)
+    lines = [_line(chance) for _ in range(1500)]
+    for line in lines[:500]:
+        model.learn([Example(line, ARMS[f"a{chance.integers(5)}"], float(chance.uniform(-1, 1)))])
+    many, few = model.scores(lines, ARMS), [model.scores([line], ARMS)[0] for line in lines[:40]]
+    for at in range(40):
+        assert many[at] == pytest.approx(few[at], abs=1e-5)
+        assert model.policy("1").pmf(few[at], list(ARMS)) == pytest.approx(their_pmf(model, lines[at]), abs=1e-5)
+
+
+def _line(chance):
+    numbers = f"value:{chance.normal(50, 20):.5g} age:{chance.normal(50, 20):g} " if chance.random() < 0.7 else ""
+    return numbers + " ".join(f"f{n}={chance.integers(4)}" for n in range(chance.integers(5)))
+
+
+def test_what_a_busy_point_earns_on_average_is_known_after_a_few_dozen_decisions():
+    chance, model = np.random.default_rng(9), new_model("vw", {"bits": 14})
+    model.learn([Example("x=1", ARMS["a0"], -1.0)] * 3)
+    model.learn([Example("x=1", ARMS[f"a{n % 5}"], float(chance.random() < 0.65)) for n in range(200)])
+    assert all(0.4 < one < 0.9 for one in model.estimates(["x=1"], ARMS)[0].values())
