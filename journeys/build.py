@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import date, datetime
 from hashlib import blake2b
 from typing import Any
 
@@ -25,6 +26,7 @@ from journeys.project_file import read_zone
 from journeys.spot import Desk, Spot, event_props, paths
 from journeys.states import read_state
 from journeys.testing import Tested, read_tests
+from journeys.typed import fits
 
 KEYS = JOURNEY.names
 NO_ENTER = (
@@ -92,6 +94,7 @@ def build(page: Page, root: Node, project: Project, shelf: Shelf) -> Journey | N
         exits=frame.exits,
         jumps=jumps,
         holdout=top.share("holdout", 0.0),
+        verdict_on=_day(page, top.node_of("verdict_on")),
         limits=frame.limits,
         start=start,
         states=states[0],
@@ -110,6 +113,13 @@ def _file_name(page: Page, top: Fields, name: str) -> None:
     stem = page.file.rpartition("/")[2].rpartition(".")[0]
     if node is not None and name and stem and stem != name:
         page.add("S120", node, f'this file is called {stem}.yaml, but its journey "{name}"', label="use one name")
+
+
+def _day(page: Page, node: Node | None) -> date | None:
+    """Read a date like 2026-12-31."""
+    if node is None or not fits(page, node, "verdict_on", "date") or not node.raw:
+        return None
+    return datetime.fromisoformat(node.raw).date()
 
 
 def _rest(top: Fields) -> dict[str, str | None]:

@@ -204,6 +204,11 @@ JOURNEY = Form(
             "what the topic says",
         ),
         Key("timezone", Word("zone"), "For contacts without a zone of their own.", "the project's"),
+        Key(
+            "verdict_on",
+            Word("day"),
+            "The date fixed beforehand for the verdict: from then on it is read once, by the plain 95 % interval.",
+        ),
         Key("caps", CAPS, "How many messages a person gets at most.", "the project's"),
         Key(
             "quiet_hours",

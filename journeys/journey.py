@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import time, timedelta
+from datetime import date, time, timedelta
 from typing import Any, Literal
 
 from journeys.expectation import JourneyTest
@@ -334,6 +334,7 @@ class Journey:
     note: str | None = None
     owner: str | None = None
     tags: tuple[str, ...] = ()
+    verdict_on: date | None = None  # fixed beforehand: the day on which the experiment is read, once
     cyclic: frozenset[str] = frozenset()  # states that can be visited more than once in a run
     # Where the top-level values stand: "journey", "reenter", "enter.event", "holdout"; missing = not written.
     places: Mapping[str, Place] = field(default_factory=dict, compare=False, repr=False)

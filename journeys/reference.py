@@ -21,7 +21,7 @@ KINDS = {
     "file": "a file", "rate": "a rate", "check": "a rhythm", "schedule": "a schedule", "cap": "a cap",
     "clock": "a time of day", "fragment": "a fragment", "daypart": "a part of the day", "url": "an address",
     "moment": "a date and time", "context": "an expression", "number": "a number", "attribute": "an attribute",
-    "assigned": "`contact.x` or `journey.x`", "yes": "`true`", "arm": "an arm",
+    "assigned": "`contact.x` or `journey.x`", "yes": "`true`", "arm": "an arm", "day": "a date",
 }  # fmt: skip
 VALUES = """
 ## Values
@@ -35,6 +35,7 @@ Values of these kinds are written the same everywhere:
 | a time of day | `"09:00"`; a window `"09:00-11:00"` |
 | days | `weekdays`, `weekends`, `any`, `[mon, thu]` |
 | a share | `10%`, `0.5%` |
+| a date | `2026-12-31` |
 | a rate | `5/min`, `100/hour`, `400/day` |
 | a cap | `3/day`, `8/week` of the contact's calendar; `3/7d` rolls |
 | a message | `channel/name`, the file `templates/channel/name.*` |

@@ -231,6 +231,7 @@ _PATTERNS = {
     "rate": r"^(?!0+/)[0-9]{1,9}/(min|hour|day)$",
     "cap": f"^{limits.RULE}$",
     "url": "^https?://.",
+    "day": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
     "arm": "^(?!nothing$).",
 }
 _NAME = "a name is small letters, digits and _, starting with a letter"
@@ -248,6 +249,7 @@ _SAYS = {
     "rate": "a rate is written like 400/day",
     "cap": "a cap is written like 3/day, 8/week or 3/7d",
     "url": "an address begins with https://",
+    "day": "a date is written like 2026-12-31",
     "arm": "`nothing` cannot be the baseline: people who hear nothing are the holdout",
 }
 _SCALAR = ["string", "number", "boolean"]

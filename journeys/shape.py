@@ -16,7 +16,7 @@ Kind = Literal[
     "name", "text", "flag", "share", "span", "timing", "window", "weekdays", "condition", "value", "literal", "event",
     "segment", "topic", "channel", "message", "bare_message", "target", "zone", "file", "rate", "check", "schedule",
     "cap", "clock", "fragment", "daypart", "url", "moment", "context", "number", "attribute",
-    "assigned", "yes", "arm",
+    "assigned", "yes", "arm", "day",
 ]  # fmt: skip
 
 

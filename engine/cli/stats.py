@@ -18,6 +18,7 @@ from engine.cli.session import Session
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
+    from engine.report.asked import Asked
     from engine.report.findings import Findings
     from engine.store.history import ArmNumbers
     from journeys import Journey
@@ -111,12 +112,25 @@ def _told(conn: sa.Connection, project: Project, journey: Journey, when: tuple[s
     if first is None:
         return Told(journey, None)
     begin = max(since, first.replace(hour=0, minute=0, second=0, microsecond=0))
-    asked = Asked(project, journey, begin, now, project.name, state=state)
+    asked = _fixed(Asked(project, journey, begin, now, project.name, state=state))
     found = findings(conn, asked)
     if not found.entries and not found.messages:
         return Told(journey, None, earlier=first)
     numbers = journey_numbers(conn, journey.name, Period(begin))
     return Told(journey, found, [arm for arm in numbers.arms if state in (None, arm.state)])
+
+
+def _fixed(asked: Asked) -> Asked:
+    """Return the question as it was fixed beforehand: on `verdict_on` the people who had entered are read, once."""
+    from dataclasses import replace
+    from datetime import time
+    from zoneinfo import ZoneInfo
+
+    day = asked.journey.verdict_on
+    if day is None:
+        return asked
+    end = datetime.combine(day, time.min, ZoneInfo(asked.project.timezone))
+    return replace(asked, until=end, running=False) if asked.since < end <= asked.now else asked
 
 
 def _write(report: Path, told: Sequence[Told]) -> None:
