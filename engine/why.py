@@ -25,8 +25,7 @@ from engine.core.model import Enrollment, Event, Group, Moment, Past, Refusal, S
 from engine.core.step import due
 from engine.core.walk import by_name
 from engine.needs import needs
-from engine.rhythm import Rhythm
-from engine.store import deploying, stopping
+from engine.store import deploying, signs, stopping
 from engine.store.explaining import Heard, heard
 from engine.store.pausing import Pause, pauses_there
 from engine.store.snapshots import load
@@ -105,10 +104,11 @@ def _stand(
     wanted = needs(journeys.values(), project.data.segments)
     (snapshot,) = load(conn, [contact_id], now, wanted)
     zone = ZoneInfo(project.timezone)
+    hours = signs.everyone(conn, now, wanted.hours, zone) if wanted.hours else ()
     moment = Moment(
         now=now, zone=zone, seed=project.name, holdout=project.holdout, segments=project.data.segments,
         stopped=stopping.stopped(conn), warming=warming(journeys.values()).arms(conn, now),
-        hours=Rhythm(wanted.hours, zone).hours(conn, now), paused=deploying.standing(conn).paused,
+        hours=hours, paused=deploying.standing(conn).paused,
     )  # fmt: skip
     return Standpoint(journey, project, snapshot, moment, heard(conn, contact_id, journey), pauses_there(conn))
 

@@ -27,41 +27,45 @@ if TYPE_CHECKING:
 ALONE = ("contact", "event", "set", "force", "until")
 
 
+# what may be typed; Typer reads these where the command says them
+Who = Annotated[str | None, typer.Option(metavar="ID", help="A person of the store; else one is made up.")]
+Start = Annotated[
+    str | None, typer.Option("--from", metavar="TIME", help='"2025-10-14 17:17", local; or spring, autumn: the clocks.')
+]
+Events = Annotated[
+    list[str] | None, typer.Option(metavar="NAME:k=v,k=v[@50m]", help="What happens, and how long after the start.")
+]
+Changes = Annotated[list[str] | None, typer.Option("--set", metavar="contact.k=v", help="Change the person first.")]
+Forced = Annotated[list[str] | None, typer.Option(metavar="STATE=ARM", help="Let this decision draw that.")]
+People = Annotated[int | None, typer.Option(metavar="N", min=1, max=200_000, help="That many invented people.")]
+Days = Annotated[
+    int | None, typer.Option(min=1, max=366, help="For how long; default: 30, more for a long goal window.")
+]
+Report = Annotated[Path | None, typer.Option(metavar="FILE.html", help="Write the report as a page.")]
+Span = Annotated[str | None, typer.Option(metavar="14d", help="Today's real contacts, so many days ahead, on a copy.")]
+Every = Annotated[bool, typer.Option("--all", help="With --forecast: the figures of all journeys.")]
+Commit = Annotated[str | None, typer.Option(metavar="GITREF", help="With --forecast: that commit beside the files.")]
+Sample = Annotated[int, typer.Option(min=10, metavar="N", help="With --forecast: at most so many contacts.")]
+
+
 def simulate(
     ctx: typer.Context,
-    name: Annotated[str | None, typer.Argument(metavar="[JOURNEY]", help="With --forecast: only its figures.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="JOURNEY", help="With --forecast: only its figures.")] = None,
     *,
-    contact: Annotated[
-        str | None, typer.Option(metavar="ID", help="A person of the store; else one is made up.")
-    ] = None,
-    start: Annotated[
-        str | None,
-        typer.Option("--from", metavar="TIME", help='"2025-10-14 17:17", local; or spring, autumn: the clocks.'),
-    ] = None,
-    event: Annotated[
-        list[str] | None, typer.Option(metavar="NAME:k=v,k=v[@50m]", help="What happens, and how long after the start.")
-    ] = None,
-    change: Annotated[
-        list[str] | None, typer.Option("--set", metavar="contact.k=v", help="Change the person first.")
-    ] = None,
-    force: Annotated[list[str] | None, typer.Option(metavar="STATE=ARM", help="Let this decision draw that.")] = None,
+    contact: Who = None,
+    start: Start = None,
+    event: Events = None,
+    change: Changes = None,
+    force: Forced = None,
     seed: Annotated[str | None, typer.Option(help="Another seed, other draws.")] = None,
     until: Annotated[str | None, typer.Option(metavar="30d", help="How long to look.")] = None,
-    population: Annotated[
-        int | None, typer.Option(metavar="N", min=1, max=200_000, help="That many invented people.")
-    ] = None,
-    days: Annotated[
-        int | None, typer.Option(min=1, max=366, help="For how long; default: 30, more for a long goal window.")
-    ] = None,
-    report: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Write the report as a page.")] = None,
-    forecast: Annotated[
-        str | None, typer.Option(metavar="14d", help="Today's real contacts, so many days ahead, on a copy.")
-    ] = None,
-    every: Annotated[bool, typer.Option("--all", help="With --forecast: the figures of all journeys.")] = False,
-    compare: Annotated[
-        str | None, typer.Option(metavar="GITREF", help="With --forecast: that commit beside the files.")
-    ] = None,
-    sample: Annotated[int, typer.Option(min=10, metavar="N", help="With --forecast: at most so many contacts.")] = 1000,
+    population: People = None,
+    days: Days = None,
+    report: Report = None,
+    forecast: Span = None,
+    every: Every = False,
+    compare: Commit = None,
+    sample: Sample = 1000,
 ) -> Answer:
     """Play a journey on a virtual clock; nothing is sent and the store is not changed."""
     from engine.cli.trying import Wish

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from engine.store.columns import EPOCH, HELD, Instant, Json, Key, Word, from_micros, to_micros
 
-__all__ = ["EPOCH", "HELD", "Instant", "Json", "from_micros", "to_micros"]  # what columns.py has is had here, too
+__all__ = ["EPOCH", "HELD", "Instant", "Json", "Key", "Word", "from_micros", "to_micros"]
 
 metadata = sa.MetaData()
 
