@@ -15,6 +15,7 @@ from channels.errors import TemplateProblem
 from channels.marks import CLOSE, OPEN, PLACED
 
 FRONT = re.compile(r"\A\ufeff?\s*<!--(.*?)-->[ \t]*\n?", re.DOTALL)
+ASIDE = re.compile(r"[ \t]*#[ \t]*lint:[ \t]*ignore\[[^\]\n]*\][ \t]*$", re.MULTILINE)  # a word to lint, not to readers
 FRONT_LINE = re.compile(r"\s*([A-Za-z_-]+)\s*:\s*(.*?)\s*\Z")
 FRONT_KEYS = ("subject", "preheader")
 COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
@@ -55,7 +56,9 @@ def cut(file: str, text: str) -> Source:
         return Source(file, {}, text)
     first = text[: found.start(1)].count("\n") + 1
     fields = dict(
-        _front_field(file, first + number, line) for number, line in enumerate(found[1].split("\n")) if line.strip()
+        _front_field(file, first + number, line)
+        for number, line in enumerate(ASIDE.sub("", found[1]).split("\n"))
+        if line.strip()
     )
     return Source(file, fields, "\n" * found[0].count("\n") + text[found.end() :])
 

@@ -138,3 +138,22 @@ def test_the_files_of_the_project_may_ignore_too(root):
     settings.write_text(settings.read_text() + "# lint: ignore[W901]\n")
     line = settings.read_text().count("\n")
     assert sorted(said(root)) == sorted([f"W911@sojourn.yaml:{line}", *EVERYTHING])
+
+
+def test_the_head_of_a_mail_may_ignore_too(root):
+    known = Facts(contacts=100, without={"first_name": 0.31})
+    mail = (
+        '<!--FIRST\nsubject: "Hello {{ contact.first_name }}"SUBJECT\n-->\n<mjml><mj-body><mj-section><mj-column>\n'
+        f'<mj-text><a href="{{{{ unsubscribe_url }}}}">Bye</a>{"long " * 21_000}</mj-text>\n'
+        "</mj-column></mj-section></mj-body></mjml>\n"
+    )
+
+    def said_of(first: str = "", subject: str = "") -> list[str]:
+        text = mail.replace("FIRST", first).replace("SUBJECT", subject)
+        (root / "templates/email/x.mjml").write_text(text, encoding="utf-8")
+        found = proofs(load(root, {}), known)
+        return [f"{p.code}@{p.line}" for p in found if p.file.endswith("x.mjml")]
+
+    assert said_of() == ["T704@1", "W910@2"]
+    assert said_of(first=" # lint: ignore[T704]") == ["W910@2"]
+    assert said_of(subject="  # lint: ignore[W910]") == ["T704@1"]
