@@ -76,7 +76,7 @@ class Window:
     """The local hours and weekdays at which a state may act.
 
     `opens` is None when only days are given; `closes` is None for an exact time ("09:00"). `best` asks
-    for the contact's own best hour (acts in a later release; until then it is no restriction).
+    for the contact's own best hour (engine/core/best.py); then `opens` and `closes` are None.
     """
 
     opens: time | None
