@@ -7,13 +7,14 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check lint bench reference lock clean
+.PHONY: help demo test check lint bench reference journeys lock clean
 
 help:
 	@echo 'make demo    5,000 invented people, 90 virtual days, one report (about a minute; sends nothing)'
 	@echo 'make test    all tests'
 	@echo 'make check   ruff, mypy --strict, all tests: what CI and pre-commit run'
 	@echo 'make reference  docs/reference.md, from the tables that journeys are read with'
+	@echo 'make journeys   docs/journeys.md and its pictures, from the starters of sojourn new'
 	@echo 'make bench   the engine beside a bare pipeline, CPU per contact (JSON=1 for one object)'
 
 $(READY): requirements.lock pyproject.toml
@@ -43,6 +44,9 @@ bench: $(READY)
 
 reference: $(READY)
 	@$(BIN)/python -m journeys.reference > docs/reference.md
+
+journeys: $(READY)
+	@$(BIN)/python -m journeys.gallery docs
 
 lock: $(READY)
 	@$(BIN)/python -m pip install --quiet uv

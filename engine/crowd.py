@@ -8,6 +8,7 @@ Rules
 from __future__ import annotations
 
 import heapq
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -34,6 +35,14 @@ SHOP_EVENTS = {
     "signed_up": {"source"}, "app_opened": set[str](), "order_placed": {"order_id", "total"},
     "cart_abandoned": {"cart_id", "value", "items_count"},
 }  # fmt: skip
+
+KNOWN = frozenset({
+    "email", "first_name", "locale", "timezone", "country", "tier", "orders_365d", "discount_share", "taps_push",
+    "can_push", "open_ticket",
+})  # fmt: skip
+"""What a segment may ask of the invented shop's people; TOPICS are those that they subscribe to."""
+
+TOPICS = frozenset({"onboarding", "promo"})
 
 BASE, LIFT, MOST, CLICKS, LEAVES, OTHER = 0.10, 0.02, 3, 0.08, 0.002, 0.25
 
@@ -88,7 +97,10 @@ def fits_shop(project: Project, journey: Journey) -> bool:
     there = {"order_placed", "cart_abandoned"} <= events.keys()
     enters = journey.enter.kind == "segment" or any(name in SHOP_EVENTS for name in journey.enter.events)
     goal = journey.goal is not None and journey.goal.events == ("order_placed",)
-    return declared and there and enters and goal and "email" in project.channels
+    segment = project.data.segments.get(journey.enter.segment or "")
+    asks = set(re.findall(r"\bcontact\.(\w+)", segment.source if segment else ""))
+    hears = journey.topic in TOPICS and "email" in project.channels
+    return declared and there and enters and goal and asks <= KNOWN and hears
 
 
 def run_trial(

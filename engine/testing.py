@@ -1,9 +1,9 @@
 """Running the tests that stand in journey files: a person, a script, the real engine on a clock that jumps.
 
 Rules
-- Every test has an engine of its own and an empty store; all journeys run in it, as they would (`alone`: none but the
-  one that is tested). Only timetables stand still: whoever enters by a segment, on a schedule or by hand is let in at the start, and a daily limit holds
-  nobody up.
+- Every test has an engine of its own and an empty store; all journeys run in it, as they would, or (`alone`) none but
+  the one that is tested. Only timetables stand still: whoever enters by a segment, on a schedule or by hand is let in
+  at the start, and a daily limit holds nobody up.
 - Nothing is learned, so a test ends as it ended yesterday: a choice that matters is forced with `choose`.
 - A test that fails, or cannot even be read, stops no other.
 """

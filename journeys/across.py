@@ -47,7 +47,7 @@ def _packed(rows: Rows, gaps: Sequence[Sequence[float]]) -> dict[str, float]:
     x: dict[str, float] = {}
     for row, between in zip(rows.rows, gaps, strict=True):
         at = -sum(between) / 2
-        for name, gap in zip(row, [*between, 0.0], strict=True):
+        for name, gap in zip(row, [*between, 0.0], strict=False):  # a row can be empty
             x[name] = at
             at += gap
     return x

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from journeys.edges import OTHERWISE, TIME_UP, edges
 from journeys.journey import EXIT, NOTHING, Branch, Call, Choose, Emit, Journey, Leave, Send, Set, Split, State, WaitFor
+from journeys.span import show_span
 from journeys.words import deed, show_entry, timing
 
 ENTRY = "▶"
@@ -150,6 +151,7 @@ def _feet(journey: Journey) -> Iterator[Foot]:
     goal = journey.goal
     if goal is not None:
         words = " or ".join(goal.events) + (f" if {goal.guard.source}" if goal.guard else "")
+        words += f" within {show_span(goal.within)}"
         yield Foot("goal", words, "goal" if goal.exit else "goal, and goes on")
     for way in journey.exits:
         words = " or ".join(way.events)

@@ -159,6 +159,12 @@ def test_a_picture_is_xml_that_says_everything_and_a_flow_chart_that_names_every
     assert all(line.count('"') % 2 == 0 for line in chart.split("\n")[3:])
 
 
+def test_a_state_that_nothing_leads_to_is_drawn_all_the_same():
+    text = "journey: j\nenter: {manual: true}\nstates:\n" + "".join(f"  s{n}: {{exit: done}}\n" for n in range(5))
+    made = picture(journey_of(text))
+    check(made, layout(made))
+
+
 def test_every_text_stays_inside_its_box():
     for made in PICTURES:
         for placed in layout(made).boxes:
