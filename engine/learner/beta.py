@@ -1,4 +1,5 @@
-"""The model without context: what each arm gains and loses as Beta distributions, chances as P(this arm is the best).
+"""The model without context: what each arm gains and loses as Beta distributions; chances are P(this arm is the
+best), from their means and deviations.
 
 A reward in [0, 1] adds that much of a success and the rest of a failure to the arm's gains; one in [-1, 0) does the
 same to its losses; an arm is worth its gains less its losses. While nobody ever lost anything, losses are no question.
@@ -15,10 +16,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from engine.core.policy import Shares
+from engine.core.policy import Bells, spread_of
 from engine.errors import LearnerError
-from engine.learner.draws import DRAWS, SEED, Floats, smoothed
 from engine.learner.envelope import Envelope, opened
+from engine.learner.evidence import Floats
 from engine.learner.features import safe_tokens
 from engine.learner.models import Example, checked, finite
 from engine.learner.scaling import scaling_of
@@ -62,16 +63,18 @@ class BetaModel:
         return copy
 
     def numbers(self, features: Sequence[str], arms: Sequence[str]) -> Floats:
-        """Return P(best) [lines, arms], the same for everyone."""
-        return np.tile(self._shares(arms) if arms else np.zeros(0), (len(features), 1))
+        """Return the arms' means and then their deviations [lines, 2 x arms], the same for everyone."""
+        found = np.array([self._moments(arm) for arm in arms], np.float64).reshape(-1, 2)
+        return np.tile(found.T.ravel(), (len(features), 1))
 
     def scores(self, features: Sequence[str], arms: Mapping[str, str]) -> list[dict[str, float]]:
-        """Return P(best) by arm, the same for everyone."""
+        """Return mean and deviation by arm, for `Bells`."""
+        names = [*arms, *map(spread_of, arms)]
         rows = self.numbers(features, list(arms.values())).tolist()
-        return finite([dict(zip(arms, row, strict=True)) for row in rows])
+        return finite([dict(zip(names, row, strict=True)) for row in rows])
 
-    def policy(self, version: str) -> Shares:
-        return Shares(version)
+    def policy(self, version: str) -> Bells:
+        return Bells(version)
 
     def estimates(self, features: Sequence[str], arms: Mapping[str, str]) -> list[dict[str, float]]:
         row = {name: self._moments(arm)[0] for name, arm in arms.items()}
@@ -110,13 +113,6 @@ class BetaModel:
         gain, loss = self._sides(arm)
         found = [(a / (a + b), a * b / ((a + b) ** 2 * (a + b + 1.0))) for a, b in (gain, *([loss] if loss else []))]
         return found[0][0] - sum(mean for mean, _ in found[1:]), math.sqrt(sum(variance for _, variance in found))
-
-    def _shares(self, arms: Sequence[str]) -> Floats:
-        chance = np.random.default_rng(SEED)
-        sides = [self._sides(arm) for arm in arms]
-        worth = np.stack([chance.beta(*gain, DRAWS) for gain, _ in sides], axis=1)
-        worth -= np.stack([chance.beta(*loss, DRAWS) if loss else np.zeros(DRAWS) for _, loss in sides], axis=1)
-        return smoothed(np.bincount(worth.argmax(axis=1), minlength=len(arms)).astype(float), DRAWS)
 
 
 def new(settings: Mapping[str, Any], schema: Schema = FIXED) -> BetaModel:

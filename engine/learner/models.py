@@ -22,7 +22,7 @@ from engine.learner.schema import FIXED, Schema
 from journeys import Choose
 
 if TYPE_CHECKING:
-    from engine.learner.draws import Floats  # importing this room loads no library
+    from engine.learner.evidence import Floats  # importing this room loads no library
 
 KINDS = {"vw": "engine.learner.vw", "thompson": "engine.learner.thompson", "beta": "engine.learner.beta"}
 

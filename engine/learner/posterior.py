@@ -110,7 +110,7 @@ def scatter_of(batch: Batch, weights: Floats) -> float:
     expected = float((batch.trials * rate * (1.0 - rate)).sum())
     seen = float(((batch.earned - batch.trials * rate) ** 2)[batch.trials > 0].sum())
     usual = expected / max(1.0, float(batch.trials.sum()))
-    return float(np.clip((seen + PSEUDO * usual) / max(expected + PSEUDO * usual, 1e-12), 0.05, 20.0))
+    return float(np.clip((seen + PSEUDO * usual) / max(expected + PSEUDO * usual, 1e-12), 0.1, 4.0))
 
 
 def learned_prior(prior: Prior, evidence: Evidence, groups: Ints, terms: Terms) -> Prior:

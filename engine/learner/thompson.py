@@ -41,7 +41,7 @@ DEFAULTS: Mapping[str, Any] = {
     "forget": 1.0, "young": 5.0, "kept": 0.05,
 }  # fmt: skip
 FIRST, PART, DESIGNS = 32, 16, 1.5
-FARTHEST = 30.0
+WORST = 1e4  # a logit; what only loses sinks far below what does nothing
 PART_OF_MANY = 2048
 
 Seen = tuple[str, int, float, float]
@@ -118,9 +118,10 @@ class ThompsonModel:
         self.pending = []
         self._heed()
         self.prior = posterior.learned_prior(prior, self.evidence, self.design.groups, self._terms())
-        if self.settled >= self.next_design:
+        corrected = bool((batch.trials == 0.0).any())  # a straight line drawn before the correction misleads
+        if corrected or self.settled >= self.next_design:
             self._look_again()
-            self.next_design = int(self.settled * DESIGNS)
+            self.next_design = max(self.next_design, int(self.settled * DESIGNS))
 
     def _heed(self) -> None:
         """Believe less of everything once something has changed, least of the arms that did."""
@@ -145,7 +146,7 @@ class ThompsonModel:
         old = {name: at for at, name in enumerate(self.design.columns)}
         at = [old.get(name, -1) for name in design.columns]
         start = moved(posterior.means(self.prior, self.evidence), at)
-        self.older, self.watch = self._grown(self.older).for_columns(at), self.watch.for_columns(at)
+        self.older, self.watch = self._grown(self.older).for_columns(at), calm(len(self.arms), len(at))
         usual = self._usual(design)
         variance = np.where(np.array(at) >= 0, self.prior.variance[at], usual[design.groups])
         self.prior = Prior(moved(self.prior.mean, at), variance, self.prior.scatter)
@@ -239,7 +240,7 @@ class ThompsonModel:
         `width` of it later. Small widths waste least and may never find a newcomer; so that one starts with all.
         """
         mean, spread = self._moments(features, arms)
-        return np.clip(mean, -FARTHEST, FARTHEST), spread * self._widths(arms)
+        return np.clip(mean, -WORST, WORST), spread * self._widths(arms)
 
     def _widths(self, arms: Sequence[str]) -> Floats:
         known = np.array([self._beliefs(arms)[2]])
