@@ -113,6 +113,8 @@ def read_message(page: Page, node: Node | None, project: Project) -> str | None:
         more: dict[str, Any] = {"label": f"did you mean {guess}?", "fix": page.meant(node, guess)} if guess else {}
         endings = ".yaml" if channel == "push" else ".txt" if channel == "sms" else ".mjml, .html, .txt"
         notes = (f"looked for templates/{node.raw}{endings}",)
+        if not guess:
+            more = {"helps": (f"make that file; those in templates/{channel}/ show how",)}
         page.add("R203", node, f"no message {node.raw}", notes=notes, **more)
         return None
     if channel not in project.channels:

@@ -64,6 +64,20 @@ def test_each_repairable_mistake_is_repaired_and_nothing_else_is_touched(sojourn
     assert changed <= touched or code == "S102"
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong", "code"),
+    [("contact.first_name", "contact.frist_name", "T701"), ("<mj-button href", "<mj-buton href", "T702")],
+)
+def test_a_repairable_mistake_in_a_template_is_repaired(sojourn, shop, right, wrong, code):
+    file = shop / "templates" / "email" / "welcome_gift.mjml"
+    before = file.read_text("utf-8")
+    change(file, right, wrong)
+    assert code in sojourn("lint").out
+    assert sojourn("lint", "--fix").code in (0, 1)
+    now = file.read_text("utf-8")
+    assert now == before or (code, now.replace("</mj-buton>", "</mj-button>")) == ("T702", before)
+
+
 def test_comments_line_ends_and_rights_stay(sojourn, welcome):
     text = change(welcome, "after: 2d", "after: 2 days   # two days").replace("\n", "\r\n")
     welcome.write_bytes(b"\xef\xbb\xbf" + text.encode())
