@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.learner.evidence import Evidence, Floats
-from engine.learner.posterior import Batch, rates
+from engine.learner.posterior import Batch, rates, slopes
 
 SHIFT = 0.5  # a change of the log-odds worth noticing: 12 % become 7.6 or 18.4
 ALARM = 12.0  # log likelihood ratio: with 200 cells watched a false alarm in about 1,000 looks
@@ -32,9 +32,9 @@ class Watch:
         for arm in range(arms):
             rows = np.flatnonzero((batch.arm == arm) & (batch.trials > 0.0))
             x, trials = batch.x[rows], batch.trials[rows]
-            rate = rates(x @ weights[arm])
-            surprise[arm] = x.T @ (batch.earned[rows] - trials * rate)
-            expected[arm] = (x**2).T @ (trials * rate * (1.0 - rate))
+            logits = x @ weights[arm]
+            surprise[arm] = x.T @ (batch.earned[rows] - trials * rates(logits))
+            expected[arm] = (x**2).T @ (trials * slopes(logits))
         known = np.diagonal(before.precision, axis1=1, axis2=2)
         trust = np.where(known >= KNOWN, known / np.maximum(known + expected, KNOWN), 0.0) / scatter
         step, cost = trust * SHIFT * surprise, trust * SHIFT**2 / 2.0 * expected

@@ -41,7 +41,7 @@ DEFAULTS: Mapping[str, Any] = {
     "forget": 1.0, "young": 5.0, "kept": 0.05,
 }  # fmt: skip
 FIRST, PART, DESIGNS = 32, 16, 1.5
-WORST = 1e4  # a logit; what only loses sinks far below what does nothing
+WORST = 1e4  # a logit
 PART_OF_MANY = 2048
 
 Seen = tuple[str, int, float, float]
@@ -267,7 +267,7 @@ class ThompsonModel:
     def estimates(self, features: Sequence[str], arms: Mapping[str, str]) -> list[dict[str, float]]:
         if not arms or not features:
             return [{} for _ in features]
-        found = rates(self._moments(features, list(arms.values()))[0]).tolist()
+        found = np.clip(rates(self._moments(features, list(arms.values()))[0]), -1.0, 1.0).tolist()
         return finite([dict(zip(arms, row, strict=True)) for row in found])
 
     def deviations(self, features: Sequence[str], arms: Mapping[str, str]) -> list[dict[str, float]]:
