@@ -19,6 +19,8 @@ from engine.demo.crowd import Crowd
 from engine.demo.doors import Noted
 from engine.demo.past import HALVES, Half, live_through, merge, save
 from engine.demo.showing import Shown, shown
+from engine.deploying import deploy
+from engine.planning import Wish as Changes
 from engine.report.page import page
 from engine.simulate import CROWD, Virtual
 from engine.store.connect import open_store, reading
@@ -145,6 +147,7 @@ def _go_live(wish: Wish, definitions: Definitions, world: World, halves: Sequenc
     doors = {"email": mail, "push": Noted("push", clock)}
     store = open_store("sqlite://")
     merge(halves, store)
+    deploy(store, definitions, Changes(), wish.live_at)
     virtual = Virtual(build(definitions, Options(clock=clock, channels=doors, store=store, limits=CROWD)), clock, {})
     virtual.take_over(virtual.engine)
     virtual.learn_every = LEARN_EVERY
