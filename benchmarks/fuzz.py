@@ -242,10 +242,12 @@ def main() -> int:
     codes: Counter[str] = Counter()
     worst: list[Outcome] = []
     seconds: list[float] = []
+    largest = 0.0
     for found in outcomes(words.first, words.first + words.cases):
         ends[found.ended] += 1
         codes.update(set(found.codes))
         seconds.append(found.seconds)
+        largest = max(largest, found.megabytes)
         if found.ended not in ("valid", "told") or found.seconds > SECONDS or found.megabytes > MEGABYTES:
             worst.append(found)
             print(
@@ -257,6 +259,7 @@ def main() -> int:
     middle, high = seconds[len(seconds) // 2], seconds[int(len(seconds) * 0.99)]
     print(f"{sum(ends.values()):,} files: {dict(ends)}; {len(codes)} codes seen")
     print(f"CPU: middle {middle * 1000:.0f} ms, 99 % {high * 1000:.0f} ms, most {seconds[-1] * 1000:.0f} ms")
+    print(f"memory beyond what lint itself needs: most {largest:.0f} MB")
     slow = 0
     for name, took, said in bombs():
         slow += took > SECONDS if name in HEAVY else took > BOMB_SECONDS or not said
