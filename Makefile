@@ -16,6 +16,7 @@ help:
 	@echo 'make reference  docs/reference.md, from the tables that journeys are read with'
 	@echo 'make journeys   docs/journeys.md and its pictures, from the starters of sojourn new'
 	@echo 'make bench   the engine beside a bare pipeline, CPU per contact (JSON=1 for one object)'
+	@echo 'make bench-choice  the choice beside other learners, about 10 minutes (FULL=1 all seeds; DATA=DIR real logs; JSON=1)'
 
 $(READY): requirements.lock pyproject.toml
 	@if [ -z "$(PYTHON)" ]; then echo "sojourn needs Python 3.11 or 3.12; found: $$(python3 --version 2>&1 || echo none). Install one, or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; fi
@@ -47,6 +48,10 @@ reference: $(READY)
 
 journeys: $(READY)
 	@$(BIN)/python -m journeys.gallery docs
+
+bench-choice: $(READY)
+	@$(BIN)/python -c 'import mabwiser' 2>/dev/null || $(BIN)/python -m pip install --quiet $$($(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["choice"])' | tr -d ' ') || echo 'mabwiser could not be installed: its rows are left out' >&2
+	@$(BIN)/python -m benchmarks.choice $(if $(JSON),--json) $(if $(FULL),--full) $(if $(DATA),--data $(DATA)) $(ARGS)
 
 lock: $(READY)
 	@$(BIN)/python -m pip install --quiet uv

@@ -38,7 +38,7 @@ from engine.learner.words import Words
 # crossed in pairs, `memory` how many examples are looked at again.
 DEFAULTS: Mapping[str, Any] = {
     "start": -2.0, "spread": [1.0, 0.2, 0.1], "pseudo": 2.0, "width": 0.2, "crosses": 5, "memory": 20_000,
-    "forget": 1.0, "young": 5.0, "kept": 0.05,
+    "forget": 1.0, "young": 3.0, "kept": 0.05,
 }  # fmt: skip
 FIRST, PART, DESIGNS = 32, 16, 1.5
 WORST = 1e4  # a logit
