@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import time, timedelta
+from functools import lru_cache
 
 from journeys.finding import channels, choices, clause, error
 from journeys.journey import Journey, QuietHours, Send, State, Window
@@ -110,14 +111,16 @@ def _minute(at: time) -> int:
     return at.hour * 60 + at.minute
 
 
-def _minutes(window: Window) -> set[int]:
+@lru_cache(maxsize=64)
+def _minutes(window: Window) -> frozenset[int]:
     """Return the minutes of the week, from Monday 00:00, at which the window is open."""
     opens = _minute(window.opens or time(0))
     exact = window.opens is not None and window.closes is None
     span = 1 if exact else DAY if window.closes is None else (_minute(window.closes) - opens - 1) % DAY + 1
-    return {(day * DAY + opens + minute) % WEEK for day in window.days for minute in range(span)}
+    return frozenset((day * DAY + opens + minute) % WEEK for day in window.days for minute in range(span))
 
 
-def _quiet_minutes(rule: QuietHours) -> set[int]:
+@lru_cache(maxsize=64)
+def _quiet_minutes(rule: QuietHours) -> frozenset[int]:
     span = int(length(rule) / timedelta(minutes=1))
-    return {(day * DAY + _minute(rule.start) + minute) % WEEK for day in rule.days for minute in range(span)}
+    return frozenset((day * DAY + _minute(rule.start) + minute) % WEEK for day in rule.days for minute in range(span))
