@@ -175,7 +175,7 @@ class _Again:
 
     def _snapshot(self, then: Then, now: datetime, fresh: Sequence[Any]) -> Snapshot:
         wanted = self._wanted(then)
-        running = [run for run in self.runs.values() if run.status in ("active", "queued")]
+        running = [run for run in self.runs.values() if run.status in ("active", "queued") and self._known(run, then)]
         old = [row for row in self.log.events if _heeded(row, now, wanted)]
         events = [_event(row, fresh=False) for row in old] + [_event(row, fresh=True) for row in fresh]
         return Snapshot(
@@ -188,6 +188,15 @@ class _Again:
             lately=_lately(self.log, now, wanted.lately),
             hours=_hours(self.log, now, wanted.hours),
         )
+
+    def _known(self, run: Enrollment, then: Then) -> bool:
+        """Return whether the journey that stands in for a version has the state of a run; a run without one stays."""
+        journey = then.journeys.get(run.journey)
+        if journey is not None and run.state in journey.states:
+            return True
+        note = f"{run.journey}: no version that can be built has the state {run.state}"
+        self.notes += [note] if note not in self.notes else []
+        return False
 
     def _wanted(self, then: Then) -> Needs:
         versions = tuple(journey.version for journey in then.journeys.values())
