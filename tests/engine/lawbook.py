@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -150,8 +151,8 @@ def definitions(case: Case, folder: Path) -> Definitions:
     return replace(found, journeys={j.name: j for j, _ in loaded if j is not None}, problems=())
 
 
-def world(case: Case, folder: Path, batch: int = 1000) -> Virtual:
-    options = Options(limits=Limits(contacts=batch, messages=batch, decisions=1000), seed="laws")
+def world(case: Case, folder: Path, batch: int = 1000, store: sa.Engine | None = None) -> Virtual:
+    options = Options(limits=Limits(contacts=batch, messages=batch, decisions=1000), seed="laws", store=store)
     made = virtual(definitions(case, folder), START, options)
     people = [
         NewContact(
@@ -180,9 +181,14 @@ def ledger(made: Virtual) -> dict[str, list[tuple[Any, ...]]]:
     """Return what happened, row by row, without what may differ between equal runs (nothing but row numbers)."""
     with made.engine.store.connect() as conn:
         return {
-            table.name: sorted(tuple(map(str, row)) for row in conn.execute(sa.select(*_columns(table))))
+            table.name: sorted(tuple(map(_said, row)) for row in conn.execute(sa.select(*_columns(table))))
             for table in (tables.moves, tables.decisions, tables.deliveries, tables.refusals, tables.enrollments)
         }
+
+
+def _said(value: Any) -> str:
+    """Return a value as text; PostgreSQL keeps the keys of a mapping in an order of its own."""
+    return json.dumps(value, sort_keys=True) if isinstance(value, dict | list) else str(value)
 
 
 def _columns(table: sa.Table) -> list[sa.Column[Any]]:

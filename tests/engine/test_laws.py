@@ -17,6 +17,7 @@ from engine.core.calendar import quiet_until, unit_start
 from engine.core.chance import draw
 from engine.core.choice import pick
 from engine.simulate import Virtual, run_events
+from engine.store.connect import open_store
 from engine.store.tables import deliveries, from_micros
 
 END = START + timedelta(days=12)
@@ -67,6 +68,19 @@ def overruns(made: Virtual) -> Iterator[str]:
 @FEW
 def test_batch_size_changes_nothing(folder, case):
     assert ledger(played(case, folder, 1)) == ledger(played(case, folder, 1000))
+
+
+@given(cases())
+@settings(FEW, max_examples=5)
+def test_both_databases_come_to_the_same_ledger(folder, postgresql, case):
+    address = postgresql.lend()
+    store = open_store(address, durability="normal")
+    made = world(case, folder, store=store)
+    run_events(made, script(case), END)
+    there = ledger(made)
+    store.dispose()
+    postgresql.take_back(address)
+    assert there == ledger(played(case, folder))
 
 
 @given(cases())
