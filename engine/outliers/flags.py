@@ -23,7 +23,7 @@ from engine.learner.schema import fitted
 from engine.report.intervals import normal_cdf
 
 SURE = 0.8
-FOLDS = 3
+FOLDS = 2
 MOST = 12_000  # decisions that are learned from; the newest
 FARTHEST = 1e-6
 
@@ -135,19 +135,16 @@ def _logit(share: float) -> float:
 
 
 def stability(lines: Sequence[Line], arms: Mapping[str, str], now: Flagged, week: int) -> float | None:
-    """Return which share of today's outliers would have been flagged with what was known `week` days ago.
+    """Return which share of today's outliers would have been flagged by a model of `week` days ago.
 
-    None when there are no outliers, or nothing was known then.
+    None when there are no outliers, or little was known then.
     """
-    if not now.outliers:
+    last = max((line.at for line in lines), default=None)
+    known = [line for line in lines if line.reward is not None and last and (last - line.at).days >= week][-MOST:]
+    if not now.outliers or len(known) < now.learned / 4:
         return None
-    last = max(line.at for line in lines)
-    cut = [_forgotten(line) if (last - line.at).days < week else line for line in lines]
-    before = flagged(cut, arms, now.single)
-    if before.learned < now.learned / 4:
-        return None
-    return float(np.mean([before.people[contact].outlier for contact in now.outliers]))
-
-
-def _forgotten(line: Line) -> Line:
-    return Line(line.contact, line.at, line.features, line.arms, line.arm, None)
+    model = _taught(known, arms, fitted([line.features for line in known]))
+    meant = set(now.outliers)
+    first = {line.contact: line for line in reversed(lines) if line.contact in meant}
+    before = _asked(model, list(first.values()), arms, now.single)
+    return float(np.mean([flag.outlier for flag in before.values()]))
