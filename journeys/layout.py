@@ -168,7 +168,7 @@ def _loop(link: Link, rect: Rect, label: Label) -> Line:
     x, y = rect.right, rect.y + rect.h / 2
     points = ((x, y + 9), (x + LOOP - 14, y + 9), (x + LOOP - 14, y - 9), (x, y - 9))
     lines, wide, high = label
-    place = Rect(x + LOOP - 6, y - high / 2, wide, high) if lines else None
+    place = Rect(x + LOOP - 6, max(y - high / 2, rect.y), wide, high) if lines else None  # never above its row
     return Line(link, points, lines, place, loop=True)
 
 

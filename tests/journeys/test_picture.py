@@ -165,6 +165,24 @@ def test_a_state_that_nothing_leads_to_is_drawn_all_the_same():
     check(made, layout(made))
 
 
+def test_the_words_of_a_way_to_itself_stay_in_its_row():
+    text = f"""journey: j
+enter: {{event: cart_abandoned}}
+states:
+  s0: {{send: email/cart_plain}}
+  s1: {{after: 1d, branch: [{{if: no clicked, then: s1}}, {{if: '{LONG}', then: s1}}, {{if: any clicked, then: s0}}]}}
+"""
+    made = picture(journey_of(text))
+    page = layout(made)
+    check(made, page)
+    clear(page)
+    loop = next(line for line in page.lines if line.loop)
+    box = next(placed.rect for placed in page.boxes if placed.box.name == "s1")
+    assert loop.place is not None
+    assert loop.place.h > box.h
+    assert loop.place.y >= box.y
+
+
 def test_every_text_stays_inside_its_box():
     for made in PICTURES:
         for placed in layout(made).boxes:
