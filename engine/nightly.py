@@ -83,19 +83,21 @@ def correct(teacher: Teacher, store: sa.Engine, now: datetime) -> None:
     """Write down the rewards that came after the close, and say where many do: for the refit, and for people."""
     with writing(store) as conn:
         policies.hold(conn, teacher.points)
-        outcomes = [one for one in learning.late(conn, now, now - LATE_OF, teacher.names) if one.learned is not None]
-        earned = [(one, replace(teacher.earned(one, now), closed=True)) for one in outcomes]
+        outcomes = [
+            one for one in learning.late(conn, now, now - LATE_OF, teacher.marker.names) if one.learned is not None
+        ]
+        earned = [(one, replace(teacher.marker.earned(one, now), closed=True)) for one in outcomes]
         changed = [(one, got) for one, got in earned if abs(got.value - (one.learned or 0.0)) > SAME]
         learning.commit(conn, [got for _, got in changed], {got.key: got.value for _, got in changed})
         last = log.highest(conn, {one.decision.point for one, _ in changed})
         log.append(conn, [
             Pass(point, last.get(point, 0) + 1, now, tuple(
-                Told(got.key, got.value, "late", teacher.arm(one), one.learned)
+                Told(got.key, got.value, "late", teacher.marker.arm(one), one.learned)
                 for one, got in changed if one.decision.point == point
             ), {})
             for point in sorted({one.decision.point for one, _ in changed})
         ])  # fmt: skip
-        counts = learning.after_the_close(conn, now - LATE_OF, teacher.names)
+        counts = learning.after_the_close(conn, now - LATE_OF, teacher.marker.names)
         heard = Counter(one.decision.point for one in outcomes)
         for point, (good, answered) in counts.items():
             late, every = heard[point] + answered, good + answered

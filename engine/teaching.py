@@ -15,29 +15,25 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any
 
 import sqlalchemy as sa
 
 from engine import nightly, watching
-from engine.core.attribution import reward
-from engine.core.chance import name
-from engine.core.model import Moment, Outcome, Policy, Reward, Snapshot
+from engine.core.model import Moment, Outcome, Policy, Snapshot
 from engine.core.policy import Fixed, Uniform
 from engine.errors import LearnerError
 from engine.laying import Layer
 from engine.learner.delays import fitted
-from engine.learner.features import arm_features
-from engine.learner.lessons import Lesson, Open, lesson
+from engine.learner.lessons import Lesson, Open
 from engine.learner.models import KINDS
+from engine.marking import Delays, Lessons, Marker
 from engine.pupil import Pupil, incumbent, kinds
 from engine.shadowing import shadows
 from engine.store import learning, policies, stopping
 from engine.store import lessons as log
 from engine.store import shadows as shadow_log
 from engine.store.connect import reading, writing
-from engine.store.learning import TEACHING
-from engine.store.lessons import Pass, Told
+from engine.store.lessons import Pass
 from engine.store.policies import PointRow, PolicyRow, Role
 from journeys import Choose, Journey
 
@@ -46,8 +42,6 @@ LOG = logging.getLogger("sojourn")
 DELAYS_OF = timedelta(days=28)
 MOST_OPEN = 50_000
 """Most open decisions that a serving copy knows: the newest."""
-
-Lessons = dict[str, list[tuple[Told, Lesson]]]  # by point
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +75,10 @@ class Teacher:
     stopped: frozenset[tuple[str, str]] = frozenset()  # arms that are out for everyone
     standing: dict[str, PointRow] = field(default_factory=dict)
     watch: watching.Watch = field(init=False)
+    marker: Marker = field(init=False)
     layer: Layer = field(init=False)
     _warm: set[str] = field(default_factory=set)
     _points: dict[str, Choose] = field(default_factory=dict)
-    names: tuple[str, ...] = ()
     _looked: bool = False
     _served: dict[str, str] = field(default_factory=dict)  # by point: the version that decides
     _counted: dict[str, int] | None = None  # warm-up counts, until somebody draws
@@ -92,7 +86,7 @@ class Teacher:
     def __post_init__(self) -> None:
         self.layer = Layer(self.journeys)
         self._points = {f"{j.name}.{state}": choose for j in self.journeys.values() for state, choose in j.choices}
-        self.names = tuple(sorted({event for choose in self._points.values() for event in choose.reward.score}))
+        self.marker = Marker(self._points)
         self.watch = watching.Watch(self._points)
         for point, choose in self._points.items():
             self._rest(point, choose)
@@ -213,13 +207,13 @@ class Teacher:
     def _learn(self, store: sa.Engine, now: datetime, limit: int) -> Taught:
         """Make one pass, in one transaction."""
         with writing(store) as conn:
-            outcomes = learning.claim(conn, now, limit, self.names)
+            outcomes = learning.claim(conn, now, limit, self.marker.names)
             if not outcomes:
                 return Taught(stopped=self._stop(conn, now))
             self.take_up(conn, policies.hold(conn, self._points))
-            rewards = [self.earned(outcome, now) for outcome in outcomes]
+            rewards = [self.marker.earned(outcome, now) for outcome in outcomes]
             shadow_log.write(conn, list(self._shadows(outcomes)))
-            lessons, delays = self._lessons(outcomes, rewards)
+            lessons, delays = self.marker.lessons(outcomes, rewards)
             learning.commit(conn, rewards, {told.key: told.reward for some in lessons.values() for told, _ in some})
             published = self._taught(conn, lessons, (delays, now))
             stopped = self._stop(conn, now)
@@ -232,59 +226,18 @@ class Teacher:
             self.stopped = stopping.stopped(conn)
         return found
 
-    def earned(self, outcome: Outcome, now: datetime) -> Reward:
-        """Return what a decision has earned by now."""
-        choose = self._points.get(outcome.decision.point)
-        if choose is None or outcome.void:
-            return Reward(outcome.decision.key, 0.0, closed=now >= outcome.closes_at)
-        return reward(outcome, choose.reward, now)
-
     def _shadows(self, outcomes: Sequence[Outcome]) -> Iterator[shadow_log.Shadow]:
         """Yield what the challengers would have drawn from, where they are asked for the first time."""
         first: dict[str, list[Outcome]] = defaultdict(list)
         for outcome in outcomes:
-            if outcome.learned is None and outcome.decision.point in self._warm and self._learns_from(outcome):
+            if outcome.learned is None and outcome.decision.point in self._warm and self.marker.teaches(outcome):
                 first[outcome.decision.point].append(outcome)
         for point, some in first.items():
             pair = [self.pupils[point, kind] for kind in self.kinds(point)]
             if len(pair) == 2 and not any(pupil.new for pupil in pair):
                 yield from shadows(self._points[point], pair[0], pair[1], [outcome.decision for outcome in some])
 
-    def _lessons(
-        self, outcomes: Sequence[Outcome], rewards: Sequence[Reward]
-    ) -> tuple[Lessons, dict[str, dict[str, list[float]]]]:
-        """Return what is new about each decision that teaches, by point, and how long their outcomes took."""
-        lessons: Lessons = {}
-        delays: dict[str, dict[str, list[float]]] = {}
-        for outcome, earned in zip(outcomes, rewards, strict=True):
-            if not self._learns_from(outcome):
-                continue
-            point, arm = outcome.decision.point, self.arm(outcome)
-            one = lesson(outcome, earned, arm)
-            if one.new or one.stage == "closed":
-                told = Told(earned.key, one.reward, one.stage, arm, one.before)
-                lessons.setdefault(point, []).append((told, one))
-            if one.stage == "closed" and earned.events:
-                mine = delays.setdefault(point, {}).setdefault(channel_of(outcome.decision.arm), [])
-                mine.append(_delay(outcome, earned))
-        return lessons, delays
-
-    def _learns_from(self, outcome: Outcome) -> bool:
-        choose = self._points.get(outcome.decision.point)
-        return choose is not None and choose.learn and outcome.decision.group in TEACHING and not outcome.void
-
-    def arm(self, outcome: Outcome) -> str:
-        """Return the features of the arm that was taken."""
-        return self.arm_called(outcome.decision.point, outcome.decision.arm)
-
-    def arm_called(self, point: str, id_: str) -> str:
-        """Return the features of an arm by its id; of one that the file has no more, its name."""
-        arm = next((arm for arm in self._points[point].arms if arm.id == id_), None)
-        return arm_features(arm) if arm is not None else f"m={name(id_)}"
-
-    def _taught(
-        self, conn: sa.Connection, lessons: Lessons, and_when: tuple[dict[str, dict[str, list[float]]], datetime]
-    ) -> tuple[str, ...]:
+    def _taught(self, conn: sa.Connection, lessons: Lessons, and_when: tuple[Delays, datetime]) -> tuple[str, ...]:
         """Write the lessons down, teach them to every pupil of their points, publish what they became."""
         delays, now = and_when
         before = log.highest(conn, lessons)
@@ -344,24 +297,6 @@ class Teacher:
         found: dict[str, list[Open]] = defaultdict(list)
         for row in log.open_now(conn, {pupil.point for pupil in patient}, MOST_OPEN) if patient else ():
             point = f"{row.journey}.{row.state}"
-            found[point].append(self._open(point, row, now))
+            found[point].append(self.marker.open(point, row, now))
         for pupil in pupils:
             pupil.ponder(found[pupil.point] if pupil.model.patient else ())
-
-    def _open(self, point: str, row: sa.Row[Any], now: datetime) -> Open:
-        reward, cost = float(row.reward or 0.0), float(row.cost)
-        age = max(0.0, (now - row.starts_at).total_seconds())
-        arm = self.arm_called(point, row.arm)
-        return Open(row.features, arm, channel_of(row.arm), reward, abs(reward + cost) < 1e-9, age, row.propensity)
-
-
-def channel_of(arm: str) -> str:
-    """Return the channel of an arm by its id, "" for one that names none."""
-    return arm.partition("/")[0] if "/" in arm else ""
-
-
-def _delay(outcome: Outcome, earned: Reward) -> float:
-    """Return the seconds until the first event that counted."""
-    counted = set(earned.events)
-    first = min(event.at for event in outcome.events if event.id in counted)
-    return (first - outcome.starts_at).total_seconds()

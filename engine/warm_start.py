@@ -67,5 +67,5 @@ def _names(teacher: Teacher, point: str) -> list[tuple[str, str]]:
 
 
 def _told(teacher: Teacher, point: str, row: DecisionRow) -> Told:
-    arm, reward = teacher.arm_called(point, row.decision.arm), float(row.reward or 0.0)
+    arm, reward = teacher.marker.arm_called(point, row.decision.arm), float(row.reward or 0.0)
     return Told(row.decision.key, reward, "closed" if row.status == "closed" else "open", arm, None)

@@ -53,7 +53,7 @@ def test_a_contact_whose_step_raises_is_parked_with_the_reason_and_the_batch_goe
     assert made.ticked.parked == 1
     assert set(statuses(made)) == {"p0", "p1", "p3"}
     with reading(made.engine.store) as conn:
-        [note] = conn.execute(sa.select(audit.c.detail)).scalars()
+        [note] = conn.execute(sa.select(audit.c.detail).where(audit.c.what == "parked")).scalars()
     assert note["contact"] == "p2"
     assert "a bug" in note["reason"]
 
