@@ -46,8 +46,8 @@ class Model(Protocol):
     """Estimates what each arm would earn, and says how those scores become chances.
 
     What it is told, and when, depends on `patient`:
-    - True: `learn` is given what is certain. A decision whose reward is not 0 at once (`before` None); one whose total
-      changed again, with `before`; a silence when its window closed. Open silences go into `provisional`.
+    - True: `learn` is given each decision once, when its window has closed. The open ones go into `provisional`: what
+      they earned so far with weight 1, a silence with the share of outcomes that is usually known at its age.
     - False: `learn` is given every decision at once with what is known so far, and again, with `before`, when its
       total changed; `provisional` is never needed.
     """

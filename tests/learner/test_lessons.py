@@ -96,7 +96,7 @@ def test_the_serving_copy_knows_the_open_decisions_and_the_model_learns_none_of_
         assert chances[1] > 0.9
 
 
-@pytest.mark.parametrize("kind", ["beta"])
+@pytest.mark.parametrize("kind", ["thompson", "beta"])
 def test_a_young_silence_says_less_than_an_old_one(kind):
     found = {}
     for age in (60.0, 3 * DAY):
