@@ -28,6 +28,7 @@ def test_every_field_of_an_enrollment_survives(store: sa.Engine):
         state_at=NOW - HOUR, due_at=NOW + HOUR, trigger="start-ana", group="holdout", status="active", phase="holding",
         steps=7, visits={"hello": 2}, cause="e9", held_since=NOW - MINUTE, entry={"plan": "pro", "n": 1.5},
         values={"x": [1, None]}, reason="none yet", left_at=NOW, goal_at=NOW - MINUTE,
+        drawn="email/a",
     )  # fmt: skip
     defaults = run("ana")
     assert all(getattr(full, f.name) != getattr(defaults, f.name) for f in fields(full) if f.name not in SAME)
