@@ -240,7 +240,7 @@ class ThompsonModel:
         `width` of it later. Small widths waste least and may never find a newcomer; so that one starts with all.
         """
         mean, spread = self._moments(features, arms)
-        return np.clip(mean, -WORST, WORST), spread * self._widths(arms)
+        return np.clip(mean, -WORST, WORST), spread * self._widths(arms).astype(spread.dtype)
 
     def _widths(self, arms: Sequence[str]) -> Floats:
         known = np.array([self._beliefs(arms)[2]])
@@ -251,12 +251,12 @@ class ThompsonModel:
         """Return means and deviations [lines, arms]; many lines in parts and in single precision."""
         weights, spread, _ = self._beliefs(arms)
         kind = np.float64 if len(features) < PART_OF_MANY else np.float32
-        mean, variance = np.empty((len(features), len(arms))), np.empty((len(features), len(arms)))
+        mean, variance = (np.empty((len(features), len(arms)), kind) for _ in range(2))
         spread = spread.astype(kind)
         for start in range(0, len(features), PART_OF_MANY):
             part = slice(start, start + PART_OF_MANY)
             x = np.ascontiguousarray(self.design.matrix(features[part], kind))
-            mean[part] = x @ weights.T
+            mean[part] = x @ weights.T.astype(kind)
             for arm, one in enumerate(spread):
                 variance[part, arm] = np.einsum("nc,nc->n", x @ one, x)
         return mean, np.sqrt(np.maximum(variance, 0.0))
