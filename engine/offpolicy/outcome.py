@@ -11,7 +11,7 @@ import numpy as np
 from engine.learner.schema import Schema, fitted
 from engine.offpolicy.logged import Floats, Ints, Logged
 
-RIDGE = 30.0  # as many decisions without any effect stand against every token
+RIDGE = 10.0  # as many decisions without any effect stand against every token
 MOST_TOKENS = 200  # the most frequent ones; the rest say too little to matter
 
 
