@@ -33,7 +33,7 @@ LARGEST_WEIGHT = 100.0
 class Estimate:
     """A value with its standard error; `parts` (n) average to it, so that two policies can be compared row by row.
 
-    `bias` is what cutting weights off has moved the value, as far as the uncut estimate can tell; `error` allows for it.
+    `bias` is what cutting weights off has moved the value, as far as the uncut estimate tells; `error` allows for it.
     """
 
     value: float
