@@ -34,12 +34,12 @@ from engine.learner.schema import FIXED, Schema, schema_of
 from engine.learner.words import Words
 
 # `start` is the logit of an arm nobody knows, `spread` what arms, features and pairs are thought to differ by (standard
-# deviations), `pseudo` how many effects that thought counts for. `width` scales the spread that chances come from where
-# more than `young` (a precision) is known. `crosses` is how many of the strongest features are crossed in pairs,
+# deviations), `pseudo` how many effects that thought counts for. `width` scales the spread that chances come from for an
+# arm of which more than `young` (a precision) is known. `crosses` is how many of the strongest features are crossed in pairs,
 # `memory` how many examples are looked at again, `kept` what is still believed after a change.
 DEFAULTS: Mapping[str, Any] = {
     "start": -2.0, "spread": [1.0, 0.2, 0.1], "pseudo": 2.0, "width": 0.2, "crosses": 5, "memory": 20_000,
-    "forget": 1.0, "young": 4.0, "kept": 0.05,
+    "forget": 1.0, "young": 6.0, "kept": 0.05,
 }  # fmt: skip
 FIRST, PART, DESIGNS = 32, 16, 1.5
 WORST = 1e4  # a logit
@@ -237,17 +237,20 @@ class ThompsonModel:
         return finite([dict(zip(names, row, strict=True)) for row in rows])
 
     def bells(self, features: Sequence[str], arms: Sequence[str]) -> tuple[Floats, Floats]:
-        """Return means and spreads [lines, arms] that chances come from: what is hardly known keeps its own spread,
-        what is known has `width` of it. Small widths waste least, and alone may never find a newcomer.
+        """Return means and spreads [lines, arms] that chances come from: an arm's own spread while it is young, and
+        `width` of it later. Small widths waste least, and alone may never find what a newcomer is good for.
         """
         mean, spread = self._moments(features, arms)
-        least, variance = float(self.settings["width"]) ** 2, spread**2
-        width = np.sqrt(least + (1.0 - least) * variance / (variance + 1.0 / float(self.settings["young"])))
-        return np.clip(mean, -WORST, WORST), spread * width
+        return np.clip(mean, -WORST, WORST), spread * self._widths(arms).astype(spread.dtype)
+
+    def _widths(self, arms: Sequence[str]) -> Floats:
+        young, least = float(self.settings["young"]), float(self.settings["width"]) ** 2
+        known = self._beliefs(arms)[2]
+        return np.asarray(np.sqrt(least + (1.0 - least) * young / (young + known)), np.float64)
 
     def _moments(self, features: Sequence[str], arms: Sequence[str]) -> tuple[Floats, Floats]:
         """Return means and deviations [lines, arms]; many lines in parts and in single precision."""
-        weights, spread = self._beliefs(arms)
+        weights, spread, _ = self._beliefs(arms)
         kind = np.float64 if len(features) < PART_OF_MANY else np.float32
         mean, variance = (np.empty((len(features), len(arms)), kind) for _ in range(2))
         spread = spread.astype(kind)
@@ -274,7 +277,7 @@ class ThompsonModel:
         return [dict(zip(arms, row, strict=True)) for row in self._moments(features, list(arms.values()))[1].tolist()]
 
     def explain(self, features: str, arm: str) -> Mapping[str, float]:
-        weights, _ = self._beliefs([arm])
+        weights, _, _ = self._beliefs([arm])
         x = self.design.matrix([features])[0]
         return {self.design.columns[at]: float(weights[0, at] * x[at]) for at in np.flatnonzero(x)}
 
@@ -285,8 +288,8 @@ class ThompsonModel:
             self._fade(np.where(np.arange(len(self.arms)) == self.arms.index(line), float(self.settings["kept"]), 1.0))
             self._cached = {}
 
-    def _beliefs(self, arms: Sequence[str]) -> tuple[Floats, Floats]:
-        """Return means [arms, columns] and covariances of these arms, with all that was said by now."""
+    def _beliefs(self, arms: Sequence[str]) -> tuple[Floats, Floats, Floats]:
+        """Return means [arms, columns], covariances and precisions of the constant, with all that was said by now."""
         key = tuple(arms)
         if key not in self._cached:
             named = [" ".join(safe_tokens(arm)) for arm in arms]
@@ -296,8 +299,9 @@ class ThompsonModel:
             prior = Prior(self._prior_means(named), self.prior.variance, self.prior.scatter)
             at = [self.arms.index(arm) if arm in self.arms else -1 for arm in named]
             mine = evidence.for_arms(at)
-            self._cached[key] = posterior.means(prior, mine), posterior.covariance(prior, mine)
-        found: tuple[Floats, Floats] = self._cached[key]
+            known = mine.precision[:, 0, 0] / prior.scatter
+            self._cached[key] = posterior.means(prior, mine), posterior.covariance(prior, mine), known
+        found: tuple[Floats, Floats, Floats] = self._cached[key]
         return found
 
     def _now(self) -> Evidence:
