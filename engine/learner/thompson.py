@@ -34,9 +34,9 @@ from engine.learner.schema import FIXED, Schema, schema_of
 from engine.learner.words import Words
 
 # `start` is the logit of an arm nobody knows, `spread` what arms, features and pairs are thought to differ by (standard
-# deviations), `pseudo` how many effects that thought counts for. `width` scales the spread that chances come from for an
-# arm of which more than `young` (a precision) is known. `crosses` is how many of the strongest features are crossed in pairs,
-# `memory` how many examples are looked at again, `kept` what is still believed after a change.
+# deviations), `pseudo` how many effects that thought counts for. `width` scales the spread that chances come from, for
+# an arm of which more than `young` (a precision) is known. `crosses` is how many of the strongest features are crossed
+# in pairs, `memory` how many examples are looked at again, `kept` what is still believed after a change.
 DEFAULTS: Mapping[str, Any] = {
     "start": -2.0, "spread": [1.0, 0.2, 0.1], "pseudo": 2.0, "width": 0.2, "crosses": 5, "memory": 20_000,
     "forget": 1.0, "young": 6.0, "kept": 0.05,
