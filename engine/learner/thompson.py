@@ -39,10 +39,11 @@ from engine.learner.words import Words
 # in pairs, `memory` how many examples are looked at again, `kept` what is still believed after a change.
 DEFAULTS: Mapping[str, Any] = {
     "start": -2.0, "spread": [1.0, 0.2, 0.1], "pseudo": 2.0, "width": 0.2, "crosses": 5, "memory": 20_000,
-    "forget": 1.0, "young": 6.0, "kept": 0.05,
+    "forget": 1.0, "young": 3.0, "kept": 0.05,
 }  # fmt: skip
 FIRST, PART, DESIGNS = 32, 16, 1.5
 WORST = 1e4  # a logit
+LATE, CATCHING_UP = 1000, 4.0  # settled examples after which an arm is a newcomer, and how much longer it is young
 PART_OF_MANY = 2048
 
 Seen = tuple[str, int, float, float]
@@ -62,6 +63,7 @@ class ThompsonModel:
         self.scaling = scaling_of(settings)
         self.learned = 0
         self.arms: list[str] = []
+        self.born: list[int] = []  # how much was settled when an arm was first seen
         self.words = Words(schema)
         self.design = Design(self.words)
         self.evidence = none(0, 1)
@@ -88,7 +90,7 @@ class ThompsonModel:
     def provisional(self, examples: Sequence[Example]) -> ThompsonModel:
         """Return a copy that has learned these, too, and cannot look again: it is light, and soon thrown away."""
         served = copy.copy(self)
-        served.arms, served.pending, served.memory = list(self.arms), list(self.pending), []
+        served.arms, served.born, served.pending, served.memory = [*self.arms], [*self.born], [*self.pending], []
         served.take_in(checked(examples))
         return served
 
@@ -102,6 +104,7 @@ class ThompsonModel:
         line = " ".join(safe_tokens(example.arm))
         if line not in self.arms:
             self.arms.append(line)
+            self.born.append(self.settled)
         was = example.before
         trials = example.weight if was is None else 0.0
         features = " ".join(example.features.split())
@@ -238,13 +241,19 @@ class ThompsonModel:
 
     def bells(self, features: Sequence[str], arms: Sequence[str]) -> tuple[Floats, Floats]:
         """Return means and spreads [lines, arms] that chances come from: an arm's own spread while it is young, and
-        `width` of it later. Small widths waste least, and alone may never find what a newcomer is good for.
+        `width` of it later. Small widths waste least, and alone may never find what a newcomer is good for: one that
+        comes to arms which are known stays young for longer.
         """
         mean, spread = self._moments(features, arms)
         return np.clip(mean, -WORST, WORST), spread * self._widths(arms).astype(spread.dtype)
 
     def _widths(self, arms: Sequence[str]) -> Floats:
-        young, least = float(self.settings["young"]), float(self.settings["width"]) ** 2
+        born = dict(zip(self.arms, self.born, strict=True))
+        late = [born.get(" ".join(safe_tokens(arm)), self.settled) >= LATE for arm in arms]
+        young, least = (
+            float(self.settings["young"]) * np.where(late, CATCHING_UP, 1.0),
+            float(self.settings["width"]) ** 2,
+        )
         known = self._beliefs(arms)[2]
         return np.asarray(np.sqrt(least + (1.0 - least) * young / (young + known)), np.float64)
 
@@ -319,7 +328,8 @@ class ThompsonModel:
         state = {
             "learned": self.learned, "seen": self.scaling.state(), "schema": self.schema.state(), "arms": self.arms,
             "columns": list(self.design.columns), "pairs": [list(pair) for pair in self.design.pairs],
-            "settled": self.settled, "changes": self.changes, "next": self.next_design, "pending": len(self.pending),
+            "settled": self.settled, "changes": self.changes, "born": self.born,
+            "next": self.next_design, "pending": len(self.pending),
         }  # fmt: skip
         return Envelope(self.kind, self.settings, state, zlib.compress(self._body(), 1)).dumps()
 
@@ -350,7 +360,7 @@ def loads(raw: bytes, settings: Mapping[str, Any]) -> ThompsonModel:
     model = ThompsonModel(settings, schema_of(state["schema"]))
     model.scaling = scaling_of(settings, state)
     model.learned, model.settled, model.next_design = state["learned"], state["settled"], state["next"]
-    model.arms = list(state["arms"])
+    model.arms, model.born = list(state["arms"]), list(state["born"])
     model.design = Design(model.words, state["columns"], [(a, b) for a, b in state["pairs"]])
     columns = len(model.design.columns)
     model.evidence = Evidence(whole(arrays["precision"], columns), arrays["shift"].astype(np.float64))
