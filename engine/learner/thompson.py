@@ -43,7 +43,7 @@ DEFAULTS: Mapping[str, Any] = {
 }  # fmt: skip
 FIRST, PART, DESIGNS = 32, 16, 1.5
 WORST = 1e4  # a logit
-LATE, CATCHING_UP = 1000, 4.0  # settled examples after which an arm is a newcomer, and how much longer it is young
+LATE, CATCHING_UP = 1000, 10.0  # settled examples after which an arm is a newcomer, and how much longer it is young
 PART_OF_MANY = 2048
 
 Seen = tuple[str, int, float, float]
