@@ -12,8 +12,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import argparse
 import functools
-import importlib
-import importlib.util
 import json
 import multiprocessing
 import platform
@@ -23,10 +21,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.choice import rivals, rows, speed
-
-LATER = {"estimates": "benchmarks.choice.estimates", "peeking": "benchmarks.choice.peeking"}
-"""Modules with `figures() -> dict` and `table(figures) -> list of lines`; rooms of their own."""
+from benchmarks.choice import later, rivals, rows, speed
 
 
 def main() -> None:
@@ -37,12 +32,9 @@ def main() -> None:
     found = {"seeds_from": rows.FIRST_SEED, "full": given.full, "rows": list(_table(given, data, say))}
     found["speed"] = speed.figures()
     _speed(found["speed"], say)
-    for name, module in LATER.items():
-        if importlib.util.find_spec(module) is not None:
-            room = importlib.import_module(module)
-            found[name] = room.figures()
-            for line in room.table(found[name]):
-                say(line)
+    found |= (more := later.figures(full=given.full))
+    for line in later.lines(more):
+        say(line)
     found["machine"] = {
         "cpus": os.cpu_count(),
         "python": platform.python_version(),
