@@ -25,7 +25,7 @@ def removed_state(journey: Journey, state: str, contacts: int, old: Journey | No
 
 def _guess(journey: Journey, state: str, old: Journey | None) -> str:
     """Return where people of `state` are best sent: the same under another name, what came next, or the last state."""
-    renamed = near(state, journey.states)
+    renamed = near(state, journey.states) or _in_its_place(journey, state, old)
     if renamed is not None or old is None:
         return renamed or list(journey.states)[-1]
     seen, place = {state}, old.states[state].then if state in old.states else EXIT
@@ -33,3 +33,17 @@ def _guess(journey: Journey, state: str, old: Journey | None) -> str:
         seen.add(place)
         place = old.states[place].then
     return place if place in journey.states else EXIT
+
+
+def _in_its_place(journey: Journey, state: str, old: Journey | None) -> str | None:
+    """Return the new state that stands where `state` stood and does the same kind of thing: it was renamed."""
+    if old is None or state not in old.states:
+        return None
+    order, now = list(old.states), list(journey.states)
+    before = order.index(state) - 1
+    at = now.index(order[before]) + 1 if before >= 0 and order[before] in now else 0
+    there = now[at] if at < len(now) else None
+    if there is None or there in old.states:
+        return None
+    same = type(journey.states[there].action) is type(old.states[state].action)
+    return there if same else None

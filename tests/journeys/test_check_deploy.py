@@ -19,6 +19,8 @@ NEW = "hello: {send: email/cart_plain}\nnudge: {after: 1d, send: email/cart_soci
          "say where they should go:\nmoved: {asked: nudge}"),  # what came next
         ("hello: {after: 1d}\nasked: {after: 1d}\nagain: {after: 1d}\nlast: {after: 1d}", "asked",
          "say where they should go:\nmoved: {asked: last}"),  # what came next is gone, too
+        ("first: {send: email/cart_plain}\nlast: {after: 1d}", "first",
+         "say where they should go:\nmoved: {first: hello}"),  # a new state of the same kind stands in its place
         ("hello: {after: 1d}\nasked: {after: 1d}", "asked", "let them leave: `moved: {asked: exit}`"),
     ],
 )  # fmt: skip
