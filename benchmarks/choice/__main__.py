@@ -29,7 +29,7 @@ def main() -> None:
     say: Callable[[str], None] = _nothing if given.json else functools.partial(print, flush=True)
     began = time.perf_counter()
     data = _data(given.data, say)
-    found = {"seeds_from": rows.FIRST_SEED, "full": given.full, "rows": list(_table(given, data, say))}
+    found = {"seeds_from": given.seed, "full": given.full, "rows": list(_table(given, data, say))}
     found["speed"] = speed.figures()
     _speed(found["speed"], say)
     found |= (more := later.figures(full=given.full))
@@ -40,7 +40,7 @@ def main() -> None:
         "python": platform.python_version(),
         "wall_s": round(time.perf_counter() - began),
     }
-    say(f"\n{found['machine']['wall_s']} s; seeds from {rows.FIRST_SEED}; FULL=1 plays all of them" * (not given.full))
+    say(f"\n{found['machine']['wall_s']} s; seeds from {given.seed}; FULL=1 plays all of them" * (not given.full))
     if given.json:
         print(json.dumps(found))
 
@@ -54,6 +54,8 @@ def _asked() -> argparse.Namespace:
     )
     asked.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1), help="tasks beside each other")
     asked.add_argument("--only", default="", help="places whose name begins so, such as pair")
+    asked.add_argument("--player", default="", help="players whose name begins so, such as thompson")
+    asked.add_argument("--seed", type=int, default=rows.FIRST_SEED, help="the first seed")
     return asked.parse_args()
 
 
@@ -74,7 +76,8 @@ def _table(given: argparse.Namespace, data: str, say: Callable[[str], None]) -> 
     """Play everything and yield the rows as they are complete."""
     if not rivals.mabwiser_there():
         say("mabwiser is not installed: its rows are left out (make bench-choice installs it)")
-    asked = [task for task in rows.tasks(full=given.full, data=data) if task.place.startswith(given.only)]
+    asked = rows.tasks(full=given.full, data=data, first=given.seed)
+    asked = [task for task in asked if task.place.startswith(given.only) and task.player.startswith(given.player)]
     wanted = {
         key: sum((task.place, task.player) == key for task in asked)
         for key in dict.fromkeys((t.place, t.player) for t in asked)

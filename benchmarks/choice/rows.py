@@ -70,7 +70,7 @@ SLOW = ("mabwiser LinTS", *rivals.STOCK)
 FIRST_SEED = 10
 
 
-def tasks(*, full: bool, data: str) -> list[Task]:
+def tasks(*, full: bool, data: str, first: int = FIRST_SEED) -> list[Task]:
     """Return everything that is to be played, in the order of the table; slow rivals with one seed in the short run."""
     found = []
     for place in (*PLACES, *(LOGS if data else ())):
@@ -80,7 +80,7 @@ def tasks(*, full: bool, data: str) -> list[Task]:
             count = place.full if full else 1 if player in SLOW else place.short
             count = min(count, 3) if player in SLOW else count
             where = data if place in LOGS else ""
-            found += [Task(place.name, player, FIRST_SEED + at, where) for at in range(count)]
+            found += [Task(place.name, player, first + at, where) for at in range(count)]
     return found
 
 
