@@ -30,11 +30,12 @@ def main() -> None:
     began = time.perf_counter()
     data = _data(given.data, say)
     found = {"seeds_from": given.seed, "full": given.full, "rows": list(_table(given, data, say))}
-    found["speed"] = speed.figures()
-    _speed(found["speed"], say)
-    found |= (more := later.figures(full=given.full))
-    for line in later.lines(more):
-        say(line)
+    if not (given.only or given.player):
+        found["speed"] = speed.figures()
+        _speed(found["speed"], say)
+        found |= (more := later.figures(full=given.full))
+        for line in later.lines(more):
+            say(line)
     found["machine"] = {
         "cpus": os.cpu_count(),
         "python": platform.python_version(),
