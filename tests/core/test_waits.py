@@ -190,7 +190,7 @@ def test_the_move_says_what_the_state_waited_for(make):
 def test_held_out_people_make_no_calls(make):
     bench = make(
         """
-        holdout: 100%
+        holdout: 99.9%
         states:
           one: {call: {url: "https://crm.test/hook", save_as: verdict}, else: two}
           two: {exit: done}
