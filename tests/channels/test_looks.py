@@ -101,5 +101,5 @@ def test_faint_words_are_found_as_large_text_and_grounds_allow(html: str, hard: 
 
 @given(st.text(max_size=200))
 def test_no_text_breaks_the_reading(html: str) -> None:
-    faint(html)
-    forced_dark(html)
+    assert all(1 <= one.ratio < one.needed for one in faint(html))
+    assert len(forced_dark(html)) >= len(html)

@@ -11,7 +11,7 @@ from tests.cli.conftest import Run
 
 
 @pytest.fixture
-def test_file(tmp_path: Path) -> Path:
+def randomised(tmp_path: Path) -> Path:
     """A test of two arms on 3,000 people who all like A better."""
     rng = random.Random(1)
     lines = ["arm,visit,city"]
@@ -23,8 +23,8 @@ def test_file(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_test_of_ones_own_ends_in_advice(sojourn: Run, test_file: Path) -> None:
-    said = sojourn("replay", "--csv", test_file, "--arm", "arm", "--reward", "visit", "--context", "city")
+def test_a_test_of_ones_own_ends_in_advice(sojourn: Run, randomised: Path) -> None:
+    said = sojourn("replay", "--csv", randomised, "--arm", "arm", "--reward", "visit", "--context", "city")
     assert said.code == 0
     assert "best single message" in said.out
     last = said.out.strip().splitlines()[-1]
@@ -32,9 +32,9 @@ def test_a_test_of_ones_own_ends_in_advice(sojourn: Run, test_file: Path) -> Non
     assert last.endswith("A")
 
 
-def test_json_carries_every_estimate_with_its_interval(sojourn: Run, test_file: Path) -> None:
+def test_json_carries_every_estimate_with_its_interval(sojourn: Run, randomised: Path) -> None:
     words = ("--arm", "arm", "--reward", "visit", "--policy", "fixed B", "--policy", "random")
-    data = sojourn("--json", "replay", "--csv", test_file, *words).json["data"]
+    data = sojourn("--json", "replay", "--csv", randomised, *words).json["data"]
     assert [one["policy"] for one in data["policies"]] == ["as logged", "fixed B", "random"]
     fixed = data["policies"][1]
     assert fixed["dr_clipped"]["low"] < 0.15 < fixed["dr_clipped"]["high"]
@@ -60,8 +60,8 @@ def test_what_cannot_be_replayed_is_said_in_one_line(
     assert (said.code, says in said.err) == (code, True), said
 
 
-def test_an_unknown_policy_or_arm_names_the_known_ones(sojourn: Run, test_file: Path) -> None:
-    words = ("replay", "--csv", test_file, "--arm", "arm", "--reward", "visit")
+def test_an_unknown_policy_or_arm_names_the_known_ones(sojourn: Run, randomised: Path) -> None:
+    words = ("replay", "--csv", randomised, "--arm", "arm", "--reward", "visit")
     assert "there are: A, B" in sojourn(*words, "--policy", "fixed C").err
     assert 'cannot read --policy "magic"' in sojourn(*words, "--policy", "magic").err
 
