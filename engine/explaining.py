@@ -15,11 +15,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from statistics import NormalDist, fmean
 
+import numpy as np
 import sqlalchemy as sa
 
 from engine.errors import LearnerError
 from engine.learner.features import arms_of
 from engine.learner.models import KINDS, Model, load_model, settings_for
+from engine.learner.posterior import rates
 from engine.store.explaining import contexts_before
 from engine.store.policies import policy_of
 from engine.store.rows import DecisionRow
@@ -32,8 +34,8 @@ SAMPLE = 500
 
 @dataclass(frozen=True, slots=True)
 class ArmEstimate:
-    """One arm as the policy saw it. `estimate` is in the unit of the reward; `why` adds up to `total`, which is the
-    estimate on the scale of `Estimated.link`, as `sd` is.
+    """One arm as the policy saw it. `estimate` and `error`, its standard deviation, are in the unit of the reward;
+    `why` adds up to `total`, which is the estimate on the scale of `Estimated.link`, as `sd` is.
     """
 
     arm: str
@@ -41,6 +43,7 @@ class ArmEstimate:
     total: float
     sd: float
     why: Mapping[str, float]
+    error: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +101,19 @@ def _asked(conn: sa.Connection, about: tuple[Estimated, Model], row: DecisionRow
     for arm, features in arms.items():
         why = {token: part * unit for token, part in model.explain(line, features).items()}
         total, sd = math.fsum(why.values()), spreads.get(arm, 0.0) * unit
-        found.append(ArmEstimate(arm, means[arm] * model.scaling.scale, total, sd, why))
+        error = sd if model.link == "reward" else _error(total, sd) * model.scaling.scale
+        found.append(ArmEstimate(arm, means[arm] * model.scaling.scale, total, sd, why, error))
     seen = contexts_before(conn, row.decision.point, row.at, SAMPLE) or [line]
     single = _single(model, seen, arms)
     eligible = [one for one in found if one.arm in row.decision.arms]
     outlier = _outlier(eligible, found, single)
     return Estimated(bare.version, bare.made_at, bare.learned, model.link, tuple(found), outlier)
+
+
+def _error(logit: float, sd: float) -> float:
+    """Return the standard deviation of the rate: half the way between the ends of one deviation on the logit."""
+    low, high = rates(np.array([logit - sd, logit + sd])).tolist()
+    return float(high - low) / 2.0
 
 
 def _single(model: Model, lines: Sequence[str], arms: Mapping[str, str]) -> str:

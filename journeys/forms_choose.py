@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from journeys.shape import Choice, Either, Form, Key, Many, Table, Whole, Word
 
-POLICIES = ("vw", "thompson", "beta", "random", "fixed")
+POLICIES = ("thompson", "vw", "beta", "random", "fixed")
 NOTHING = "nothing"
 _CONDITION, _VALUE, _SHARE, _SPAN = Word("condition"), Word("value"), Word("share"), Word("span")
 _TIMES = Many(Word("daypart"), least=1)
@@ -50,7 +50,10 @@ EXPLORE = Form(
     "How a decision learns.",
     (
         Key(
-            "policy", Choice(POLICIES), "How estimates become chances; `random` is an A/B/n test.", "the project's, vw"
+            "policy",
+            Choice(POLICIES),
+            "How estimates become chances; `random` is an A/B/n test.",
+            "the project's, thompson",
         ),
         Key("warmup", Whole(), "So many decisions are drawn evenly first.", "the project's, 300"),
         Key("min_share", _SHARE, "The chance that every arm keeps.", "the project's, 0.5%"),

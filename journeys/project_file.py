@@ -30,8 +30,8 @@ KEYS = (
     "project", "timezone", "store", "currency", "secret", "channels", "topics", "caps", "quiet_hours", "holdout",
     "decisions", "tracking", "late", "webhooks", "retention", "web",
 )  # fmt: skip
-POLICIES = ("vw", "thompson", "beta", "random", "fixed")
-CHALLENGERS = ("vw", "thompson", "beta", "none")
+POLICIES = ("thompson", "vw", "beta", "random", "fixed")
+CHALLENGERS = ("thompson", "vw", "beta", "none")
 DECISION_KEYS = (
     "policy", "challenger", "warmup", "min_share", "random", "reward", "context", "dayparts", "behaviour",
     "new_arm_share", "repeat",
@@ -148,7 +148,7 @@ def _decisions(top: Fields, data: Data) -> dict[str, Any]:
             reward[key.raw] = read_expression(top.page, node, seen, "number")
     context = [read_expression(top.page, node, names) for node in fields.items("context")]
     return {
-        "policy": fields.choice("policy", POLICIES, "vw"),
+        "policy": fields.choice("policy", POLICIES, "thompson"),
         "challenger": fields.choice("challenger", CHALLENGERS, "") or None,
         "warmup": fields.whole("warmup", 300),
         "min_share": fields.share("min_share", 0.005),

@@ -13,7 +13,7 @@ from engine.core.gate import applies, used
 from engine.core.look import Look
 from engine.core.model import Contact, Enrollment, Moment, Past, Snapshot
 from engine.core.recency import losses
-from engine.explaining import ArmEstimate, Estimated
+from engine.explaining import Estimated
 from engine.replaying import recent_at
 from engine.store.history import Explained
 from engine.store.replaying import ContactLog
@@ -23,6 +23,11 @@ from journeys.project import Project
 
 TOLD = 3
 """Contributions that are told of each arm; --json has them all."""
+SCALES = {
+    "reward": "the parts of `why` add up to the estimate",
+    "log-odds": "the parts of `why` add up to log-odds (+0.7 doubles a small estimate, -0.7 halves it)",
+}
+"""What a contribution means, by the scale of the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,12 +223,11 @@ def _chances(case: Case) -> tuple[str, list[str]]:
         lines = [f"{arm:<{wide}} {share(chance):>8}" + _drawn(arm == d.arm) for arm, chance in ordered]
         return "Chances", [head + _made(case) + gone, *lines]
     lines = [f"{'arm':<{wide}}  {'estimate':>9} {'±':>8} {'chance':>8}   why"]
-    lines += [_estimate(told.of(arm), chance, f"{arm:<{wide}}") + _drawn(arm == d.arm) for arm, chance in ordered]
-    scale = {"reward": "the parts of `why` add up to the estimate", "log-odds": "the parts of `why` add up to log-odds"}
+    lines += [_estimate(told, arm, chance, wide) + _drawn(arm == d.arm) for arm, chance in ordered]
     floor = case.choose.explore.min_share if case.choose else 0.0
     return "Estimates", [
         f"policy {d.policy}{_made(case)}", *lines,
-        f"expected reward in its own unit; {scale[told.link]}; no arm below {share(floor)}", *_repeated(case),
+        f"expected reward in its own unit; {SCALES[told.link]}; no arm below {share(floor)}", *_repeated(case),
         *_outlier(case),
     ]  # fmt: skip
 
@@ -237,11 +241,13 @@ def _made(case: Case) -> str:
     return f", made {clock(told.made_at, case.zone)} from {told.learned:,} lessons" if told is not None else ""
 
 
-def _estimate(one: ArmEstimate | None, chance: float, arm: str) -> str:
+def _estimate(told: Estimated, arm: str, chance: float, wide: int) -> str:
+    one = told.of(arm)
     if one is None:
-        return f"{arm}  {'':>9} {'':>8} {share(chance):>8}"
-    sd = f"{one.sd:.4f}" if one.sd else "-"
-    return f"{arm}  {one.estimate:>9.4f} {sd:>8} {share(chance):>8}   {', '.join(_why(one.why))}"
+        return f"{arm:<{wide}}  {'':>9} {'':>8} {share(chance):>8}"
+    error = f"{one.error:.4f}" if one.error else "-"
+    total = f" = {one.total:.4f}" if told.link == "log-odds" else ""
+    return f"{arm:<{wide}}  {one.estimate:>9.4f} {error:>8} {share(chance):>8}   {', '.join(_why(one.why))}{total}"
 
 
 def _why(why: Mapping[str, float]) -> Iterator[str]:
@@ -364,6 +370,7 @@ def _told(case: Case) -> dict[str, Any]:
     arms = [one for one in known if one is not None]
     return {
         "estimate": [one.estimate for one in arms] or None,
+        "estimate_sd": [one.error for one in arms] or None,
         "sd": [one.sd for one in arms] or None,
         "contributions": {one.arm: one.why for one in arms} or None,
         "contributions_add_up_to": {one.arm: one.total for one in arms} or None,

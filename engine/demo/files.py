@@ -30,8 +30,7 @@ LIVE = (
     (CART, r"(baseline: \{arm: email/cart_social, share: )[^}]*\}", rf"\g<1>{BASELINE}}}"),
 )
 PLAIN = (
-    ("sojourn.yaml", r"policy: vw", "policy: random"),
-    (CART, r"policy: vw", "policy: random"),
+    ("sojourn.yaml", r"policy: thompson", "policy: random"),
     (CART, r"^ +baseline: .*\n", ""),
     (CART, r"^holdout: .*\n", ""),
     ("journeys/welcome.yaml", r"^holdout: .*\n", ""),

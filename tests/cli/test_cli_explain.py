@@ -52,14 +52,19 @@ def lived(tmp_path_factory):
 def test_the_policy_of_then_is_told_with_contributions_that_add_up(lived, sojourn):
     root, drawn, _ = lived
     told = sojourn("-C", root, *NOW, "explain", drawn[-1], "--json").json["data"]["decision"]
-    assert told["scale"] == "reward"
-    for arm, estimate in zip(told["eligible"], told["estimate"], strict=True):
-        assert math.isclose(math.fsum(told["contributions"][arm].values()), estimate, abs_tol=1e-6)
+    assert told["scale"] == "log-odds"
+    for arm in told["eligible"]:
+        total = math.fsum(told["contributions"][arm].values())
+        assert math.isclose(total, told["contributions_add_up_to"][arm], abs_tol=1e-6)
+    by_odds = sorted(told["eligible"], key=told["contributions_add_up_to"].get)
+    expected = dict(zip(told["eligible"], told["estimate"], strict=True))
+    assert sorted(told["eligible"], key=expected.get) == by_odds  # the curve between the scales only rises
+    assert all(sd > 0.0 for sd in told["estimate_sd"])
     assert told["policy_learned"] > 0
     assert told["outlier"]["single"]
     assert told["caps"]
     said = sojourn("-C", root, *NOW, "explain", drawn[-1]).out
-    for words in ("4 Estimates   policy ", "made ", "lessons", "base ", "◀ drawn", "Outlier: ", "consent since",
+    for words in ("4 Estimates   policy thompson@", "add up to log-odds", "made ", "lessons", "base ", "◀ drawn", "Outlier: ", "consent since",
                   "day 0/", "random slice draw", "cart_recovery v1"):  # fmt: skip
         assert words in said
 

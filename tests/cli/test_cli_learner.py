@@ -165,7 +165,7 @@ def test_what_is_learned_is_shown(project, sojourn):
     assert "learns in its shadow" in said.out
     assert "half of the outcomes are known after" in said.out
     [point] = sojourn("learner", "show", "--json").json["data"]["points"]
-    assert (point["serves"], point["challenger"]) == ("vw", "thompson")
+    assert (point["serves"], point["challenger"]) == ("thompson", "vw")
     assert sojourn("learner", "show", "trip.nowhere").code == 4
 
 
@@ -175,17 +175,17 @@ def test_a_promotion_needs_a_bound_or_a_person_and_is_undone_by_one_word(project
     assert "not promoted" in said.out
     assert read(store, sa.select(points.c.serves)) == [None]
     said = sojourn("promote", POINT, "--force", "--yes")
-    assert "thompson decides from the next tick on" in said.out
+    assert "vw decides from the next tick on" in said.out
     [note] = notes(store, "promote")
-    assert (note["from"], note["to"], note["forced"]) == ("vw", "thompson", True)
-    assert sojourn("learner", "show", "--json").json["data"]["points"][0]["serves"] == "thompson"
-    assert "vw decides again" in sojourn("promote", POINT, "--back", "--yes").out
+    assert (note["from"], note["to"], note["forced"]) == ("thompson", "vw", True)
+    assert sojourn("learner", "show", "--json").json["data"]["points"][0]["serves"] == "vw"
+    assert "thompson decides again" in sojourn("promote", POINT, "--back", "--yes").out
     assert sojourn("promote", POINT, "--back", "--yes").code == 2
 
 
 def test_a_version_is_pinned_and_unpinned(project, store, sojourn):
-    numbers = read(store, sa.select(policies.c.number).where(policies.c.kind == "vw"))
-    assert f"vw@{numbers[-2]} decides until it is unpinned" in sojourn("promote", POINT, "--pin", numbers[-2]).out
+    numbers = read(store, sa.select(policies.c.number).where(policies.c.kind == "thompson"))
+    assert f"thompson@{numbers[-2]} decides until it is unpinned" in sojourn("promote", POINT, "--pin", numbers[-2]).out
     assert read(store, sa.select(points.c.pinned)) == [numbers[-2]]
     assert sojourn("promote", POINT, "--unpin").code == 0
     assert sojourn("promote", POINT, "--pin", 99_999).code == 4

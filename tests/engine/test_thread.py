@@ -16,6 +16,8 @@ from mailroom import Inbox, free_port
 
 from engine.app import Options, build, read
 from engine.clock import SimulatedClock
+from engine.learner.features import arms_of
+from engine.learner.models import load_model
 from engine.store.connect import create, open_store, reading, writing
 from engine.store.intake import NewContact, add_contacts
 from engine.store.tables import decisions, deliveries, policies, refusals
@@ -123,11 +125,20 @@ def test_from_an_event_to_a_mail_to_a_click_to_a_better_policy(thread):
     answer = http.get(link)
     assert (answer.status_code, answer.headers["location"][:-1]) == (302, "https://shop.example/")
     engine.drain()
-    assert engine.learn().published == ("welcome.hello vw@1",)
+    assert engine.learn().published == ("welcome.hello thompson@1",)
     with reading(engine.store) as conn:
         [decision] = conn.execute(sa.select(decisions)).all()
-        [learned] = conn.execute(sa.select(policies.c.learned).where(policies.c.role == "serves")).scalars()
-    assert (decision.reward, decision.learned, learned) == (1.0, 1.0, 1)
+        [first] = conn.execute(sa.select(policies).where(policies.c.role == "serves")).all()
+    assert (decision.reward, decision.learned, first.learned) == (1.0, 1.0, 0)  # the window is open: a copy knows it
+    arms = arms_of(engine.definitions.journeys["welcome"].states["hello"].action)
+    asked = [load_model("thompson", raw, dict(first.settings)) for raw in (first.model, first.serving)]
+    before, after = (model.estimates([decision.features], arms)[0][decision.arm] for model in asked)
+    assert after > before
+    clock.jump(NOON + timedelta(days=3))
+    assert engine.learn().published == ("welcome.hello thompson@3",)
+    with reading(engine.store) as conn:
+        learned = conn.execute(sa.select(policies.c.learned).order_by(policies.c.number)).scalars().all()
+    assert learned[-1] == 1
 
 
 def test_after_an_unsubscribe_nothing_more_leaves(thread):

@@ -78,7 +78,7 @@ def test_the_goal_as_reward_brings_its_time_its_worth_and_the_penalties():
 
 def test_the_project_sets_what_a_choose_leaves_open():
     choose = kit().journeys["welcome"].states["nudge"].action
-    assert choose.explore == Explore("vw", 300, 0.005)
+    assert choose.explore == Explore("vw", 300, 0.005, challenger="thompson")
     assert choose.random_share == 0.02
     assert [one.source for one in choose.context][-1] == "now.weekday"
     assert choose.stop_arm_if == {"unsubscribed": 0.01, "complained": 0.001, "bounced": 0.05}
