@@ -20,6 +20,7 @@ from engine.core.policy import Fixed, Uniform
 from engine.errors import LearnerError
 from engine.laying import Layer
 from engine.learner.models import KINDS, Model, load_model, settings_for
+from engine.needs import signs_in
 from engine.replaying import Frame, Then
 from engine.store.deploying import Version, versions
 from engine.store.replaying import Kept, Noted, noted, policies_of
@@ -31,7 +32,6 @@ from journeys import Choose, Journey
 from journeys.project import Definitions, Project
 
 WARM = 10**9
-RETIMED = "a deploy with --retime has set new times, and the log does not hold the old ones, in"
 EQUAL = Uniform().version
 
 
@@ -61,8 +61,8 @@ class Archive:
         def laid(snapshot: Snapshot, moment: Moment) -> Snapshot:
             return layer.laid([snapshot], moment)[0]
 
-        retimed = [f"{RETIMED} {name}" for name in sorted(self.noted.retimed)]
-        return Then(journeys, dict(layer.policies), laid, (*notes, *stood_in, *retimed), shared, project.data.segments)
+        said = (*notes, *stood_in)
+        return Then(journeys, dict(layer.policies), laid, said, shared, project.data.segments, signs_in(project))
 
     def _project(self, at: datetime) -> Project:
         """Return the project with data.yaml as it was deployed then."""
@@ -165,4 +165,4 @@ def frame(conn: sa.Connection, definitions: Definitions, points: Iterable[str], 
         raise AssertionError("who replays has read a project")
     known = {(one.journey, one.version): one for one in versions(conn)}
     archive = Archive(definitions, project, known, noted(conn), policies_of(conn, points))
-    return Frame(seed or project.name, ZoneInfo(project.timezone), project.holdout, archive, archive.noted)
+    return Frame(seed or project.name, ZoneInfo(project.timezone), project.holdout, archive)

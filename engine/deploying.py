@@ -60,25 +60,25 @@ def _one(conn: sa.Connection, one: JourneyPlan, wish: Wish, now: datetime) -> Do
         deploying.withdraw(conn, one.name)
         return Done(one.name, one.old, 0)
     number = deploying.publish(conn, one.version, now)
-    counts = _back(conn, one)
+    counts = _back(conn, one, now)
     moved = deploying.move(conn, one.name, [way for way, _ in one.ways], (number, now))
     counts |= {(way.old, way.new): moved[way.old] for way, _ in one.ways}
-    retimed = _retime(conn, one) if wish.retime else 0
+    retimed = _retime(conn, one, now) if wish.retime else 0
     return Done(one.name, one.old, number, counts, retimed)
 
 
-def _back(conn: sa.Connection, one: JourneyPlan) -> dict[tuple[str, str], int]:
+def _back(conn: sa.Connection, one: JourneyPlan, now: datetime) -> dict[tuple[str, str], int]:
     """Put those back who were moved by what is taken back; their alarms may be gone."""
-    deploying.put_back(conn, one.returns)
+    deploying.put_back(conn, one.returns, now)
     ring_each(conn, [(back.contact_id, back.due_at) for back in one.returns if back.due_at is not None])
     return dict(Counter((back.new, back.old) for back in one.returns))
 
 
-def _retime(conn: sa.Connection, one: JourneyPlan) -> int:
+def _retime(conn: sa.Connection, one: JourneyPlan, now: datetime) -> int:
     """Set the new times, and let everybody be looked at no later: an alarm that rings early is set again."""
     if not one.dues:
         return 0
-    count = deploying.retime(conn, one.dues)
+    count = deploying.retime(conn, one.dues, now)
     whose = {run.id: run.contact_id for run in deploying.stands(conn, one.name)}
     ring_each(conn, [(whose[run], at) for run, at in one.dues.items()])
     return count

@@ -33,7 +33,6 @@ from engine.versions import Versions
 from engine.warming import Warming, warming
 from journeys import Journey
 from journeys.project import Definitions, Project
-from journeys.signs import alive, usual_signs
 
 LOG = logging.getLogger("sojourn")
 
@@ -103,8 +102,8 @@ class Engine:
     @property
     def needs(self) -> stepping.Needs:
         if self._needs is None:
-            signs = alive(self.project.decisions["behaviour"] or usual_signs(self.project.data))
-            self._needs = needed.needs(self.journeys.values(), self.project.data.segments, signs)
+            project = self.project
+            self._needs = needed.needs(self.journeys.values(), project.data.segments, needed.signs_in(project))
         return self._needs
 
     @property

@@ -12,6 +12,8 @@ from engine.core.gate import DUPLICATE_WITHIN
 from engine.core.recency import REMEMBERED
 from engine.store.snapshots import Needs
 from journeys import Choose, Expression, Journey, State, WaitFor
+from journeys.project import Project
+from journeys.signs import alive, usual_signs
 
 CALENDAR = {"day": timedelta(days=2), "week": timedelta(days=8), "month": timedelta(days=32)}
 """How far back a calendar unit can reach, an hour of daylight saving included."""
@@ -20,8 +22,13 @@ SLACK = timedelta(days=8)
 """How long a state with a window may wait for it after `after` is over."""
 
 
-def needs(journeys: Iterable[Journey], segments: Mapping[str, Expression], alive: Iterable[str] = ()) -> Needs:
-    """Return what these journeys and segments can ask for; `alive` are the events that show when a person is there."""
+def signs_in(project: Project) -> frozenset[str]:
+    """Return the events that show when a person is there."""
+    return alive(project.decisions["behaviour"] or usual_signs(project.data))
+
+
+def needs(journeys: Iterable[Journey], segments: Mapping[str, Expression], signs: Iterable[str] = ()) -> Needs:
+    """Return what these journeys and segments can ask for; `signs` are the events that show when a person is there."""
     every = tuple(journeys)
     wanted: list[tuple[str, timedelta | None]] = [(ANSWER, timedelta(days=1))] if _calls(every) else []
     for journey in every:
@@ -34,7 +41,7 @@ def needs(journeys: Iterable[Journey], segments: Mapping[str, Expression], alive
         frozenset(journey.name for journey in every),
         kept=any(choose.keep == "contact" for choose in choices),
         lately=frozenset(event for choose in choices for events in choose.signs.values() for event in events),
-        hours=frozenset(alive if any(map(_asks_for_best, every)) else ()),
+        hours=frozenset(signs if any(map(_asks_for_best, every)) else ()),
     )
 
 

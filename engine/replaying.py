@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from engine.core.best import HOURS
-from engine.core.model import COUNTED, Enrollment, Event, Moment, Past, Policy, Snapshot, Step, stands_still
+from engine.core.model import COUNTED, Enrollment, Event, Moment, Past, Policy, Snapshot, Step
 from engine.core.recency import REMEMBERED
 from engine.core.walk import walk
 from engine.needs import needs
@@ -30,14 +30,14 @@ from engine.replayed import (
     made,
     walked_at,
 )
-from engine.store.replaying import ContactLog, Noted
+from engine.store.placing import STANDS
+from engine.store.replaying import ContactLog
 from engine.store.rows import DecisionRow
 from engine.store.signs import RHYTHM
 from engine.store.snapshots import SLACK, Needs
 from engine.store.walked import Acting, Walked, would_write
-from journeys import EXIT, Choose, Expression, Journey, Send
+from journeys import Expression, Journey
 
-_NEVER = datetime.min.replace(tzinfo=UTC)
 _EVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -54,6 +54,7 @@ class Then:
     notes: tuple[str, ...] = ()
     shared: Mapping[str, Any] = field(default_factory=dict)  # more of the Moment
     segments: Mapping[str, Expression] = field(default_factory=dict)
+    signs: frozenset[str] = frozenset()  # events that show when a person is there
 
 
 Served = Callable[[datetime, Sequence[DecisionRow]], Then]
@@ -67,7 +68,6 @@ class Frame:
     zone: tzinfo
     holdout: float
     then: Served
-    noted: Noted = field(default_factory=Noted)
 
 
 def replay(log: ContactLog, frame: Frame) -> list[Replayed]:
@@ -75,6 +75,7 @@ def replay(log: ContactLog, frame: Frame) -> list[Replayed]:
     again = _Again(log, frame)
     for at in instants(log):
         again.at(at)
+    again.ended()
     logged = by_run(logged_facts(log))
     found = by_run(again.facts)
     runs = {row.id: row for row in log.runs}
@@ -128,20 +129,21 @@ class _Again:
     facts: list[Fact] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     _needs: dict[tuple[str, ...], Needs] = field(default_factory=dict)
-    _at: datetime | None = None
-    _journeys: Mapping[str, Journey] = field(default_factory=dict)
+    _placed: set[int] = field(default_factory=set)
 
     def at(self, now: datetime) -> None:
         """Take the walks of one instant: what a walk emits is seen by the next one of the same instant."""
         drawn = [row for row in self.log.decisions if row.at == now]
         then = self.frame.then(now, drawn)
         self.notes += [note for note in then.notes if note not in self.notes]
-        self._settled(now, then)
+        self._settled(now)
         self._admitted(now, then)
         fresh = [row for row in self.log.events if seen_at(row) == now]
         snapshot: Snapshot | None = None
         while True:
-            ready = [row for row in fresh if self._there(row, now)] or fresh
+            ready = [row for row in fresh if self._there(row, now)]
+            if snapshot is not None and not ready:
+                ready = fresh  # nobody made them: what stands in the log was seen all the same
             fresh = [row for row in fresh if row not in ready]
             snapshot = self._walk(then, now, ready, snapshot)
             if not fresh:
@@ -201,7 +203,7 @@ class _Again:
     def _wanted(self, then: Then) -> Needs:
         versions = tuple(journey.version for journey in then.journeys.values())
         if versions not in self._needs:
-            self._needs[versions] = needs(then.journeys.values(), then.segments)
+            self._needs[versions] = needs(then.journeys.values(), then.segments, then.signs)
         return self._needs[versions]
 
     def _stopped(self, then: Then, now: datetime) -> frozenset[tuple[str, str]]:
@@ -231,44 +233,17 @@ class _Again:
             if run is not None and run.status == "queued" and row.status != "queued" and row.entered_at == now:
                 self.runs[row.id] = replace(run, status="active", entered_at=now, state_at=now, due_at=None)
 
-    def _settled(self, now: datetime, then: Then) -> None:
-        """Do what was done to people between two walks: a deploy took them elsewhere, a resume sent what was late."""
-        since, self._at = self._at or _NEVER, now
-        for row in self.log.displaced:
-            at = self.frame.noted.numbers.get((row.journey, row.number))
+    def ended(self) -> None:
+        """Let everybody stand where they stand today."""
+        self._settled(_EVER)
+
+    def _settled(self, now: datetime) -> None:
+        """Let runs stand where a deploy or a resume has put them since they were walked last."""
+        for row in self.log.placed:
             run = self.runs.get(row.run)
-            if at is not None and since < at <= now and run is not None and run.state == row.old:
-                self.runs[row.run] = _sent(run, row.new, at, alike=self._alike(row, then))
-        for at, place in self.frame.noted.late:
-            if since < at <= now:
-                self.runs.update((run.id, replace(run, due_at=at)) for run in self._late(place, at, then))
-        self._journeys = then.journeys
-
-    def _alike(self, row: Any, then: Then) -> bool:
-        """Return whether the state that was gone and the one it became do the same kind of thing."""
-        before, after = self._journeys.get(row.journey), then.journeys.get(row.journey)
-        old = before.states.get(row.old) if before is not None else None
-        new = after.states.get(row.new) if after is not None else None
-        return old is not None and new is not None and type(old.action) is type(new.action)
-
-    def _late(self, place: str, at: datetime, then: Then) -> list[Enrollment]:
-        """Return the runs that a resume with --late send looked at anew: they would have been too late."""
-        paused = [run for run in self.runs.values() if run.status == "active" and stands_still(frozenset({place}), run)]
-        return [run for run in paused if _too_late(run, at, then.journeys.get(run.journey))]
-
-
-def _too_late(run: Enrollment, at: datetime, journey: Journey | None) -> bool:
-    if journey is None or run.due_at is None or run.state not in journey.states:
-        return False
-    speaks = isinstance(journey.states[run.state].action, Send | Choose)
-    return speaks and run.due_at < at - journey.limits.skip_after
-
-
-def _sent(run: Enrollment, new: str, at: datetime, *, alike: bool) -> Enrollment:
-    if new == EXIT:
-        run = replace(run, status="left", reason="moved", left_at=at, due_at=None)
-    moved = replace(run, state=run.state if new == EXIT else new)
-    return moved if alike else replace(moved, phase="ready", held_since=None, drawn="")
+            if row.at <= now and row.id not in self._placed and run is not None and run.steps == row.steps:
+                self._placed.add(row.id)
+                self.runs[row.run] = replace(run, **{name: getattr(row, name) for name in STANDS})
 
 
 def _event(row: Any, *, fresh: bool) -> Event:

@@ -17,7 +17,8 @@ from engine.core.look import Look
 from engine.core.model import Moment
 from engine.core.move import wake
 from engine.core.walk import by_name
-from engine.needs import needs
+from engine.needs import needs, signs_in
+from engine.store import signs
 from engine.store.deploying import Stand
 from engine.store.snapshots import load
 from journeys import Journey
@@ -33,9 +34,11 @@ def retimed(
     """Return when each of these runs acts by the new version, of those whose time differs."""
     journey, project = by
     segments = project.data.segments
-    moment = Moment(now, ZoneInfo(project.timezone), project.name, segments=segments)
+    asked = needs([journey], segments, signs_in(project))
+    zone = ZoneInfo(project.timezone)
+    hours = signs.everyone(conn, now, asked.hours, zone) if asked.hours else ()
+    moment = Moment(now, zone, project.name, segments=segments, hours=hours)
     wanted = {run.id: run for run in runs}
-    asked = needs([journey], segments, ())
     who = sorted({run.contact_id for run in runs})
     dues: dict[str, datetime] = {}
     for at in range(0, len(who), PAGE):

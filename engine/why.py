@@ -24,7 +24,7 @@ from engine.core.look import Look
 from engine.core.model import Enrollment, Event, Group, Moment, Past, Refusal, Snapshot, stands_still
 from engine.core.step import due
 from engine.core.walk import by_name
-from engine.needs import needs
+from engine.needs import needs, signs_in
 from engine.store import deploying, signs, stopping
 from engine.store.explaining import Heard, heard
 from engine.store.pausing import Pause, pauses_there
@@ -101,7 +101,7 @@ def _stand(
 ) -> Standpoint:
     project, journey, contact_id = about
     journeys = definitions.journeys
-    wanted = needs(journeys.values(), project.data.segments)
+    wanted = needs(journeys.values(), project.data.segments, signs_in(project))
     (snapshot,) = load(conn, [contact_id], now, wanted)
     zone = ZoneInfo(project.timezone)
     hours = signs.everyone(conn, now, wanted.hours, zone) if wanted.hours else ()

@@ -44,8 +44,9 @@ class Witness:
     def _agrees(self, said: Sequence[float], logged: Sequence[float], least: float) -> bool:
         """Return whether this answer leads to the logged chances, with some of the arms new."""
         spare = max(0.0, 1.0 - least * len(logged))
+        share = min(self.explore.new_arm_share, 1.0 / len(logged))
         for new in range(len(logged) + 1):
-            more = min(max(0.0, self.explore.new_arm_share - least), spare / 2 / new) if new else 0.0
+            more = min(max(0.0, share - least), spare / 2 / new) if new else 0.0
             rest = 1.0 - least * len(logged) - more * new
             above = [chance - least - rest * p for chance, p in zip(logged, said, strict=True)]
             if all(min(abs(one), abs(one - more)) < CLOSE for one in above) and abs(sum(above) - more * new) < CLOSE:

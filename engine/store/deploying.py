@@ -9,14 +9,15 @@ Rules
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from engine.store.sets import write
+from engine.store import placing
+from engine.store.sets import one_of, write
 from engine.store.tables import audit, deployments, dictionaries, displaced, enrollments, pauses, schedules
 from journeys import EXIT
 
@@ -153,7 +154,7 @@ def move(conn: sa.Connection, journey: str, ways: Iterable[Way], when: tuple[int
     """Take people from states that are gone to others, or out, for version `when`; return how many, by state.
 
     In the new state they act when they were to act in the old one. What had begun there (a wait, a hold, a draw
-    whose message waits for its hour) goes on where the states are alike, and is over elsewhere.
+    whose message waits for its hour) goes on where the states are alike, and is over elsewhere: its decision is void.
     """
     number, now = when
     counts = {}
@@ -165,7 +166,8 @@ def move(conn: sa.Connection, journey: str, ways: Iterable[Way], when: tuple[int
             away = {"status": "left", "reason": "moved", "left_at": now, "due_at": None}
         if not way.alike:
             away |= {"phase": "ready", "held_since": None, "drawn": ""}
-        counts[way.old] = conn.execute(sa.update(enrollments).where(there).values(away)).rowcount
+            placing.give_up(conn, there)
+        counts[way.old] = placing.place(conn, there, away, now)
     return counts
 
 
@@ -223,16 +225,33 @@ def displaced_since(conn: sa.Connection, journey: str, number: int) -> list[Disp
     return found
 
 
-def put_back(conn: sa.Connection, some: Iterable[Displaced]) -> int:
-    """Let these runs stand where they stood; return how many. Of two moves of a run the later one is undone first."""
+def put_back(conn: sa.Connection, some: Sequence[Displaced], now: datetime) -> int:
+    """Let these runs stand where they stood; return how many. Of two moves of a run the later one is undone first.
+
+    Who was drawn for since, in a state of another name, keeps that decision: one visit decides once.
+    """
+    drawn = _drawn_since(conn, some)
     rows = [
         {
             "of": one.run, "state": one.old, "status": one.status, "phase": one.phase, "due_at": one.due_at,
             "held_since": one.held_since, "drawn": one.drawn, "reason": None, "left_at": None,
-        }
+        } | drawn.get(one.run, {})
         for one in some
     ]  # fmt: skip
-    return write(conn, _SET, rows) if rows else 0
+    if not rows:
+        return 0
+    count = write(conn, _SET, rows)
+    runs = sorted({one.run for one in some})
+    placing.take_up(conn, runs)
+    placing.note_placed(conn, runs, now)
+    return count
+
+
+def _drawn_since(conn: sa.Connection, some: Sequence[Displaced]) -> dict[str, dict[str, Any]]:
+    """Return how those stand whose visit has drawn a message for later and had not when they were moved."""
+    fresh = {one.run for one in some} - {one.run for one in some if one.drawn}
+    query = sa.select(e.id, e.phase, e.due_at, e.held_since, e.drawn).where(one_of(e.id, fresh), e.drawn != "")
+    return {row.id: dict(row._mapping) | {"of": row.id} for row in conn.execute(query)} if fresh else {}  # noqa: SLF001
 
 
 def note(conn: sa.Connection, what: str, detail: Mapping[str, Any], now: datetime) -> None:
@@ -264,12 +283,14 @@ def stands(conn: sa.Connection, journey: str) -> list[Stand]:
     return [Stand(*row) for row in conn.execute(query.where(e.journey == journey, PLACED).order_by(e.id))]
 
 
-def retime(conn: sa.Connection, dues: Mapping[str, datetime]) -> int:
+def retime(conn: sa.Connection, dues: Mapping[str, datetime], now: datetime) -> int:
     """Give these runs the time at which they act now; return how many."""
     if not dues:
         return 0
     rows = [{"of": id_, "due_at": at} for id_, at in dues.items()]
-    return write(conn, _SET, rows)
+    count = write(conn, _SET, rows)
+    placing.note_placed(conn, dues.keys(), now)
+    return count
 
 
 def forget_timetables(conn: sa.Connection, journeys: Iterable[str]) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from engine.store import placing
 from engine.store.receipts import void
 from engine.store.sets import one_of, upsert
 from engine.store.tables import HELD, alarms, deliveries, enrollments, pauses
@@ -132,7 +133,7 @@ def resume(conn: sa.Connection, place: Place, senders: Sequence[Sender], now: da
         before = now - sender.skip_after
         if send:
             speaks = (e.journey == sender.journey) & e.state.in_(sorted(sender.states))
-            conn.execute(sa.update(enrollments).where(runs_here, speaks, ACTIVE, e.due_at < before).values(due_at=now))
+            placing.place(conn, runs_here & speaks & ACTIVE & (e.due_at < before), {"due_at": now}, now)
             continue
         stale = (d.journey == sender.journey) & kept_here & (d.next_at == HELD) & (d.due_at < before)
         keys = list(conn.execute(sa.select(d.key).where(stale)).scalars())

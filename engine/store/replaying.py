@@ -30,10 +30,10 @@ from engine.store.tables import (
     deliveries,
     deployments,
     dictionaries,
-    displaced,
     enrollments,
     events,
     moves,
+    placed,
     policies,
     refusals,
     waits,
@@ -65,7 +65,7 @@ class ContactLog:
     refusals: list[Row] = field(default_factory=list)
     decisions: list[DecisionRow] = field(default_factory=list)
     deliveries: list[Row] = field(default_factory=list)
-    displaced: list[Row] = field(default_factory=list)
+    placed: list[Row] = field(default_factory=list)
 
     def at(self, when: datetime) -> Contact:
         """Return the person as the walk of this instant found them: its own changes are not made yet."""
@@ -140,12 +140,11 @@ def _queries(ids: Sequence[str]) -> dict[str, sa.Select[Any]]:
     mine = {
         table.name: sa.select(table).where(one_of(table.c.contact_id, ids)).order_by(order) for table, order in plain
     }
-    gone = displaced.c
-    mine["displaced"] = (
-        sa.select(gone.run, gone.number, gone.journey, gone.old, gone.new, of_run)
-        .join_from(displaced, enrollments, enrollments.c.id == gone.run)
+    mine["placed"] = (
+        sa.select(placed, of_run)
+        .join_from(placed, enrollments, enrollments.c.id == placed.c.run)
         .where(one_of(of_run, ids))
-        .order_by(gone.run, gone.number)
+        .order_by(placed.c.id)
     )
     mine["runs"] = sa.select(enrollments).where(one_of(of_run, ids)).order_by(enrollments.c.id)
     return mine | {table.name: query for table, query in zip(runs, by_run, strict=True)}
@@ -155,16 +154,12 @@ def _queries(ids: Sequence[str]) -> dict[str, sa.Select[Any]]:
 class Noted:
     """What the store has noted beside its contacts, oldest first: which version went live when, what was paused
     from when on (True) and until when (False), data.yaml as it was deployed, and everyone's hours as counted.
-    `numbers`: when version (journey, number) was deployed last; `late`: when and where a resume sent what was too late.
     """
 
     deployed: Sequence[tuple[datetime, str, str]] = ()
     pauses: Sequence[tuple[datetime, str, bool]] = ()
     dictionaries: Sequence[tuple[datetime, str, bool]] = ()
     rhythms: Sequence[tuple[datetime, tuple[float, ...]]] = ()
-    numbers: Mapping[tuple[str, int], datetime] = field(default_factory=dict)
-    late: Sequence[tuple[datetime, str]] = ()
-    retimed: frozenset[str] = frozenset()  # journeys whose times a deploy has set anew
 
     def paused(self, at: datetime) -> frozenset[str]:
         """Return what was paused: "journey", "journey.state", or "" for everything."""
@@ -196,12 +191,9 @@ def noted(conn: sa.Connection) -> Noted:
     again = [(at, name, str(one["version"])) for at, name, one in told]
     live = sorted([(row[0], row[1], row[2]) for row in first] + again, key=lambda one: one[0])
     pauses = [(at, _place(detail), what == "paused") for at, what, detail in rows if what in PAUSES]
-    late = [(at, _place(detail)) for at, what, detail in rows if what == "resumed" and detail.get("late") == "send"]
-    numbers = {(name, int(one["number"])): at for at, name, one in told if one.get("number")}
-    retimed = frozenset(name for _, name, one in told if one.get("retimed"))
     rhythms = [(at, tuple(detail["hours"])) for at, what, detail in rows if what == "hours"]
     dictionary = [(row[0], row[1], row[2]) for row in texts]
-    return Noted(live, pauses, dictionary, rhythms, numbers, late, retimed)
+    return Noted(live, pauses, dictionary, rhythms)
 
 
 def _place(detail: Mapping[str, Any]) -> str:

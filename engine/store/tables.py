@@ -339,6 +339,23 @@ displaced = sa.Table(
     sa.Column("drawn", sa.String(200), nullable=False),
 )  # fmt: skip
 
+placed = sa.Table(
+    "placed", metadata,  # runs that a deploy or a resume put elsewhere, as they stand since: no walk did it
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    sa.Column("run", Key, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("steps", sa.Integer, nullable=False),
+    sa.Column("state", sa.String(130), nullable=False),
+    sa.Column("status", Word, nullable=False),
+    sa.Column("phase", Word, nullable=False),
+    sa.Column("due_at", Instant),
+    sa.Column("held_since", Instant),
+    sa.Column("drawn", sa.String(200), nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("left_at", Instant),
+)  # fmt: skip
+sa.Index("placed_of_run", placed.c.run)
+
 pauses = sa.Table(
     "pauses", metadata,  # where no clock runs and nothing leaves; state "" = the whole journey, journey "" = all
     sa.Column("journey", Word, primary_key=True),
