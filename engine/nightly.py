@@ -52,6 +52,9 @@ LATE_OF = timedelta(days=28)
 MOST_LATE = 0.05
 FEWEST_OUTCOMES = 50  # before a share of them is worth a word
 
+Vector = tuple[float, ...]
+"""The chance of every eligible arm."""
+
 
 @dataclass(frozen=True, slots=True)
 class Gate:
@@ -146,7 +149,7 @@ def _published(
         fresh.catch_up(conn, log.highest(conn, [point]).get(point, 0))
         teacher.ponder(conn, [fresh], now)
         serves = teacher.incumbent(point) == pupil.kind
-        gate = judged(pupil, fresh, sample) if serves else _sane(pupil.choose, fresh.decides, sample)
+        gate = judged(pupil, fresh, sample) if serves else _sane(pupil.choose, fresh.decides, sample)[0]
         number = policies.last_number(conn, [point]).get(point, 0) + 1
         role: Role = "candidate" if not gate.passed else "serves" if serves else "shadow"
         row = fresh.published(number, now, role)
@@ -164,14 +167,13 @@ def _published(
 
 def judged(pupil: Pupil, fresh: Pupil, sample: Sequence[DecisionRow]) -> Gate:
     """Return whether `fresh` may take the place of `pupil`."""
-    sane = _sane(pupil.choose, fresh.decides, sample)
+    sane, new = _sane(pupil.choose, fresh.decides, sample)
     if not sane.passed or not sample:
         return sane
     try:
         old = _vectors(pupil.choose, pupil.decides, sample)
     except LearnerError:
         return sane  # there is nothing to be like: what served cannot be read
-    new = _vectors(pupil.choose, fresh.decides, sample)
     arm, moved = _moved(old, new, sample)
     if moved > MOST_MOVED:
         return Gate(passed=False, why=f"the share of {arm} would move by {100 * moved:.0f} points", moved=moved)
@@ -182,28 +184,29 @@ def judged(pupil: Pupil, fresh: Pupil, sample: Sequence[DecisionRow]) -> Gate:
     return Gate(passed=True, moved=moved)
 
 
-def _sane(choose: Choose, model: Model, sample: Sequence[DecisionRow]) -> Gate:
-    """Return whether what it gives are chances."""
+def _sane(choose: Choose, model: Model, sample: Sequence[DecisionRow]) -> tuple[Gate, Sequence[Vector]]:
+    """Return whether what it gives are chances, and what it gives."""
     try:
         vectors = _vectors(choose, model, sample)
     except LearnerError as error:
-        return Gate(passed=False, why=str(error))
-    odd = [v for v in vectors if not all(math.isfinite(p) and p > 0.0 for p in v) or abs(math.fsum(v) - 1.0) > 1e-4]
-    return Gate(passed=not odd, why="its chances do not add up to 1" if odd else "")
-
-
-def _vectors(choose: Choose, model: Model, sample: Sequence[DecisionRow]) -> list[tuple[float, ...]]:
-    lines = list(dict.fromkeys(row.decision.features for row in sample))
-    rows = dict(zip(lines, model.scores(lines, arms_of(choose)), strict=True))
-    policy = model.policy("")
-    return [
-        floor(policy.pmf(rows[row.decision.features], row.decision.arms), choose.explore.min_share) for row in sample
+        return Gate(passed=False, why=str(error)), ()
+    odd = [
+        v for v in set(vectors) if not all(math.isfinite(p) and p > 0.0 for p in v) or abs(math.fsum(v) - 1.0) > 1e-4
     ]
+    return Gate(passed=not odd, why="its chances do not add up to 1" if odd else ""), vectors
 
 
-def _moved(
-    old: Sequence[tuple[float, ...]], new: Sequence[tuple[float, ...]], sample: Sequence[DecisionRow]
-) -> tuple[str, float]:
+def _vectors(choose: Choose, model: Model, sample: Sequence[DecisionRow]) -> list[Vector]:
+    """Return the chances at every decision; many were made in the same context with the same arms."""
+    asked = [(row.decision.features, row.decision.arms) for row in sample]
+    lines = list(dict.fromkeys(line for line, _ in asked))
+    scores = dict(zip(lines, model.scores(lines, arms_of(choose)), strict=True))
+    policy, least = model.policy(""), choose.explore.min_share
+    known = {(line, arms): floor(policy.pmf(scores[line], arms), least) for line, arms in dict.fromkeys(asked)}
+    return [known[one] for one in asked]
+
+
+def _moved(old: Sequence[Vector], new: Sequence[Vector], sample: Sequence[DecisionRow]) -> tuple[str, float]:
     """Return the arm whose mean share moves most, and by how much."""
     change: dict[str, float] = {}
     for row, before, after in zip(sample, old, new, strict=True):
@@ -217,7 +220,7 @@ def _counts(row: DecisionRow) -> bool:
     return row.status == "closed" and row.reward is not None and len(row.decision.arms) > 1
 
 
-def _compared(row: DecisionRow, old: tuple[float, ...], new: tuple[float, ...]) -> Compared:
+def _compared(row: DecisionRow, old: Vector, new: Vector) -> Compared:
     one = row.decision
     return Compared(
         one.key, row.contact_id, one.at, one.features, one.arms, one.chances, one.arm, old, new,
