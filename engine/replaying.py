@@ -16,7 +16,7 @@ from typing import Any
 
 from engine.core.best import HOURS
 from engine.core.model import COUNTED, Enrollment, Event, Moment, Past, Policy, Snapshot, Step
-from engine.core.recency import REMEMBERED
+from engine.core.recency import REMEMBERED, signs_of
 from engine.core.walk import walk
 from engine.needs import needs
 from engine.replayed import (
@@ -277,7 +277,8 @@ def _lately(log: ContactLog, now: datetime, names: frozenset[str]) -> dict[str, 
     found: dict[str, datetime] = {}
     for row in log.events if names else ():
         if row.name in names and _there(row, now) and row.at >= now - REMEMBERED:
-            found[row.name] = max(found.get(row.name, row.at), row.at)
+            message = str(row.data.get("message") or "")
+            found.update({name: max(row.at, found.get(name, row.at)) for name in signs_of(row.name, message)})
     return found
 
 

@@ -4,10 +4,12 @@ Rules
 - Everything is read off the look: nothing is asked for here, and replay sees the same.
 - Days are rounded down to AGES and counts capped, so that people who are alike share one line: a model is asked once
   for all of them. What is older than REMEMBERED is left out, as is what never happened.
-- Names: `days.message.email` (since the last message on a channel of this decision), `days.click`, `days.visit`,
-  `days.order`; `messages.7d`, `messages.30d`; `last` (the message sent last) and `days.sent.email/x` (each message of
-  this decision that was sent lately, at most MESSAGES of them: the recovering effect by arm); `visits` (of a state on
-  a cycle); `left.email` (what the caps let through, at most 3); `now.hour`, `now.weekday` of the slot.
+- Names: `days.message.email` (since the last message on a channel of this decision), `days.click` (and
+  `days.click.email`, by the channel of the message, where a decision has several channels), `days.visit` and
+  `days.order` (which happen on no channel of ours); `messages.7d`, `messages.30d`; `last` (the message sent last) and
+  `days.sent.email/x` (each message of this decision that was sent lately, at most MESSAGES of them: the recovering
+  effect by arm); `visits` (of a state on a cycle); `left.email` (what the caps let through, at most 3); `now.hour`,
+  `now.weekday` of the slot.
 
 Source for the recency of each arm: Yancey and Settles (KDD 2020).
 """
@@ -15,7 +17,7 @@ Source for the recency of each arm: Yancey and Settles (KDD 2020).
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,6 +26,7 @@ from engine.core.look import Look
 from engine.core.recency import DAY, REMEMBERED, last_sent
 from journeys import Choose
 from journeys.names import WEEKDAYS
+from journeys.signs import CLICK
 
 AGES = (0, 1, 2, 4, 7, 14, 21)
 """Days as they are told, rounded down to one of these."""
@@ -43,22 +46,30 @@ def behaviour(look: Look, choose: Choose) -> dict[str, Any]:
 
 
 def _values(look: Look, choose: Choose) -> Iterator[tuple[str, Any]]:
+    channels = _channels(choose)
     if look.snapshot.recent:
         yield from _heard(look, choose)
     for sign, events in choose.signs.items():
-        times = [look.snapshot.lately[event] for event in events if event in look.snapshot.lately]
-        if times:
-            yield from _age(f"days.{sign}", max(times), look)
+        yield from _did(sign, events, look)
+    if CLICK in choose.signs and len(channels) > 1:
+        for channel in channels:
+            yield from _did(f"{CLICK}.{channel}", [f"{event} {channel}" for event in choose.signs[CLICK]], look)
     visits = look.enrollment.visits.get(look.enrollment.state, 0)
     if visits > 1:
         yield "visits", min(visits, MOST_VISITS)
-    for channel in _channels(choose):
+    for channel in channels:
         left = headroom(look, channel)
         if left is not None and left < MOST_LEFT:
             yield f"left.{channel}", left
     local = look.moment.now.astimezone(look.zone)
     yield "now.hour", local.hour
     yield "now.weekday", WEEKDAYS[local.weekday()]
+
+
+def _did(sign: str, events: Iterable[str], look: Look) -> Iterator[tuple[str, int]]:
+    times = [look.snapshot.lately[event] for event in events if event in look.snapshot.lately]
+    if times:
+        yield from _age(f"days.{sign}", max(times), look)
 
 
 def _heard(look: Look, choose: Choose) -> Iterator[tuple[str, Any]]:

@@ -23,6 +23,14 @@ DAY = timedelta(days=1)
 REMEMBERED = timedelta(days=30)
 """How long a message is remembered: what a walk is shown of the past."""
 
+CLICKED = "clicked"
+
+
+def signs_of(event: str, message: str | None) -> tuple[str, ...]:
+    """Return under which names of `Snapshot.lately` an event stands: its own, a click also its channel's."""
+    channel = (message or "").partition("/")[0]
+    return (event, f"{event} {channel}") if event == CLICKED and channel else (event,)
+
 
 def last_sent(look: Look) -> dict[str, datetime]:
     """Return when each message was last sent to this person, of those that are remembered."""

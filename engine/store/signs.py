@@ -1,7 +1,7 @@
 """Signs of life: when each last came, and at which hours of the day a person shows them.
 
 Rules
-- One statement for all contacts; it reads the index of events and none of their data.
+- One statement for all contacts; it reads the index of events, and the data of clicks alone: they name their message.
 - Hours are UTC here; who looks at them knows the zone.
 """
 
@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from engine.core.best import HOURS, local_hours
-from engine.core.recency import REMEMBERED
+from engine.core.recency import CLICKED, REMEMBERED, signs_of
 from engine.store.sets import any_of
 from engine.store.tables import Instant, contacts, events
 from journeys.zones import zone_of
@@ -39,21 +39,29 @@ _HOUR = sa.type_coerce(e.at, sa.BigInteger) // 3_600_000_000 % HOURS
 def lately(
     conn: sa.Connection, ids: Sequence[str], now: datetime, names: Collection[str]
 ) -> dict[str, Mapping[str, datetime]]:
-    """Return per contact when each of these events last happened, of those within REMEMBERED."""
+    """Return per contact when each of these events last happened within REMEMBERED; a click by channel, too."""
     found: defaultdict[str, dict[str, datetime]] = defaultdict(dict)
     asked = _lately(tuple(sorted(names)))
-    for id_, name, at in conn.execute(asked, {"ids": ids, "since": now - REMEMBERED}).all():
-        found[id_][name] = at
+    for id_, event, message, at in conn.execute(asked, {"ids": ids, "since": now - REMEMBERED}).all():
+        mine = found[id_]
+        mine.update({name: max(at, mine.get(name, at)) for name in signs_of(event, message)})
     return dict(found)
 
 
 @lru_cache(maxsize=16)
-def _lately(names: tuple[str, ...]) -> sa.Select[Any]:
+def _lately(names: tuple[str, ...]) -> sa.CompoundSelect[Any]:
     last = sa.func.max(e.at, type_=e.at.type)
-    return (
-        sa.select(e.contact_id, e.name, last)
-        .where(any_of(e.contact_id, "ids"), e.name.in_(names), e.at >= _since)
-        .group_by(e.contact_id, e.name)
+    message = e.data["message"].as_string()
+    mine = (any_of(e.contact_id, "ids"), e.at >= _since)
+    others = [name for name in names if name != CLICKED]
+    clicks = [name for name in names if name == CLICKED]
+    return sa.union_all(
+        sa.select(e.contact_id, e.name, sa.literal(""), last)
+        .where(*mine, e.name.in_(others))
+        .group_by(e.contact_id, e.name),
+        sa.select(e.contact_id, e.name, message, last)
+        .where(*mine, e.name.in_(clicks))
+        .group_by(e.contact_id, e.name, message),
     )
 
 

@@ -80,6 +80,15 @@ def test_a_click_a_visit_and_an_order_are_told_apart(make):
     assert (found["days.click"], found["days.visit"], found["days.order"]) == (1, 0, 14)
 
 
+def test_clicks_are_told_by_the_channel_of_the_message_where_a_decision_has_several(make):
+    lately = {"clicked": MONDAY - days(1.5), "clicked push": MONDAY - days(1.5), "clicked email": MONDAY - days(9)}
+    found = seen(make(picking()), lately=lately)
+    clicks = {name: value for name, value in found.items() if "click" in name}
+    assert clicks == {"days.click": 1, "days.click.email": 7, "days.click.push": 1}
+    one = seen(make(picking().replace("push/nudge, ", "")), lately=lately)
+    assert {name for name in one if "click" in name} == {"days.click"}
+
+
 def test_what_is_older_than_a_month_is_left_out(make):
     found = seen(make(picking()), recent=(sent("email/hello", 31),), lately={"clicked": MONDAY - days(31)})
     assert found == {"now.hour": 10, "now.weekday": "mon"}

@@ -31,6 +31,19 @@ def test_the_last_time_of_each_sign_is_read_and_no_other(store: sa.Engine):
     assert found == {"ana": {"seen": NOW - 2 * DAY}}
 
 
+def test_clicks_are_read_by_the_channel_of_their_message_too(store: sa.Engine):
+    fill(store, "ana")
+    clicks = [(3, {"message": "email/a"}), (1, {"message": "email/b"}), (2, {"message": "push/c"}), (4, {"key": "x:1"})]
+    with writing(store) as conn:
+        record(conn, [NewEvent(f"c{n}", "ana", "clicked", NOW - n * DAY, data) for n, data in clicks], NOW)
+    happened(store, "ana", "seen", DAY)
+    with reading(store) as conn:
+        found = signs.lately(conn, ["ana"], NOW, {"seen", "clicked"})["ana"]
+    assert found == {
+        "clicked": NOW - DAY, "clicked email": NOW - DAY, "clicked push": NOW - 2 * DAY, "seen": NOW - DAY,
+    }  # fmt: skip
+
+
 def test_signs_are_counted_by_their_utc_hour(store: sa.Engine):
     fill(store, "ana")
     happened(store, "ana", "seen", HOUR, HOUR + MINUTE, DAY, 91 * DAY)
