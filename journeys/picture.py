@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from journeys.edges import OTHERWISE, TIME_UP, edges
 from journeys.journey import EXIT, NOTHING, Branch, Call, Choose, Emit, Journey, Leave, Send, Set, Split, State, WaitFor
 from journeys.span import show_span
-from journeys.words import deed, show_entry, timing
+from journeys.words import deed, show_arm, show_entry, timing
 
 ENTRY = "▶"
 KINDS = {
@@ -130,8 +130,7 @@ def kind(state: State) -> str:
 
 def _arms(choose: Choose) -> Iterator[tuple[str, str, str]]:
     for arm in choose.arms:
-        name = arm.id if arm.id == arm.message or not arm.message else f"{arm.id}: {arm.message}"
-        yield arm.channel or NOTHING, name, f"if {arm.guard.source}" if arm.guard else ""
+        yield arm.channel or NOTHING, show_arm(arm), f"if {arm.guard.source}" if arm.guard else ""
 
 
 def _links(journey: Journey, live: Live | None) -> Iterator[Link]:

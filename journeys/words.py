@@ -10,6 +10,7 @@ from journeys.expression import Expression
 from journeys.journey import (
     NOTHING,
     Action,
+    Arm,
     Branch,
     Call,
     Choose,
@@ -112,9 +113,13 @@ def _literal(value: object) -> str:
 
 def show_arms(choose: Choose) -> Iterator[str]:
     for arm in choose.arms:
-        name = NOTHING if arm.id == NOTHING else arm.message + (f"@{arm.daypart}" if arm.daypart else "")
-        shown = f"{arm.id}: {name}" if arm.id != name else name
-        yield f"{shown} (if {arm.guard.source})" if arm.guard else shown
+        yield f"{show_arm(arm)} (if {arm.guard.source})" if arm.guard else show_arm(arm)
+
+
+def show_arm(arm: Arm) -> str:
+    """Return "email/x@evening", "name: email/x@evening" where an arm has a name of its own."""
+    name = NOTHING if arm.id == NOTHING else arm.message + (f"@{arm.daypart}" if arm.daypart else "")
+    return f"{arm.id}: {name}" if arm.id != name else name
 
 
 def show_window(window: Window) -> str:

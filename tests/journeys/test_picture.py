@@ -165,6 +165,18 @@ def test_a_state_that_nothing_leads_to_is_drawn_all_the_same():
     check(made, layout(made))
 
 
+def test_an_arm_for_a_part_of_the_day_is_drawn_under_its_own_name_once():
+    text = f"""journey: j
+enter: {{event: cart_abandoned}}
+states:
+  s0: {{choose: {{{ARMS}, times: [now, evening], {REWARD}}}}}
+"""
+    (box,) = [box for box in picture(journey_of(text)).boxes if box.name == "s0"]
+    assert {name for _, name, _ in box.arms} == {
+        "email/cart_plain", "email/cart_plain@evening", "push/cart_nudge", "push/cart_nudge@evening", "nothing",
+    }  # fmt: skip
+
+
 def test_the_words_of_a_way_to_itself_stay_in_its_row():
     text = f"""journey: j
 enter: {{event: cart_abandoned}}
