@@ -70,9 +70,8 @@ def _lines(point: str, choose: Choose, one: _Seen) -> list[str]:
     lines = [point]
     for row in one.rows:
         role = "decides" if row.kind == found.incumbent else "learns in its shadow"
-        lines.append(
-            f"  {row.kind}@{row.number:<6} {role:22} {row.learned:>9,} lessons   {row.made_at:%Y-%m-%d %H:%M} UTC"
-        )
+        version = f"{row.kind}@{row.number}"
+        lines.append(f"  {version:<15} {role:22} {row.learned:>9,} lessons   {row.made_at:%Y-%m-%d %H:%M} UTC")
     if found.row.pinned is not None:
         lines.append(f"  pinned: version {found.row.pinned} decides until `sojourn promote {point} --unpin`")
     if found.row.serves:
