@@ -67,6 +67,7 @@ BELOW, ABOVE = 4.0, 6.0  # deviations: where the best arm's worth is looked for
 EDGES = 17  # closer together below, where the arms that are known well stand
 SURE = 60.0
 LEAST_SPREAD = 1e-6
+FLAT = 1e-30
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,20 +101,23 @@ def _wins(means: Sequence[float], spreads: Sequence[float]) -> list[float]:
     high = max(mean + ABOVE * spread for mean, spread in zip(means, spreads, strict=True))
     wins = [0.0] * len(bells)
     before: list[float] = []
+    was = all_were = 0.0
     for at in range(EDGES):
         edge = low + (high - low) * (at / (EDGES - 1)) ** 2
-        logs = [_log_below(edge, *bell) for bell in bells]
+        logs = [_log_below((mean - edge) * steep) for mean, steep in bells]
+        now = sum(logs)
+        all_are = math.exp(now)
         if before:
-            was, now = sum(before), sum(logs)
-            gained = (math.exp(now) - math.exp(was)) / max(now - was, 1e-30)
-            for arm, (late, early) in enumerate(zip(logs, before, strict=True)):
-                wins[arm] += max(0.0, (late - early) * gained)
-        before = logs
+            rise = now - was
+            gained = (all_are - all_were) / (rise if rise > FLAT else FLAT)  # noqa: FURB136 - max() is half the time
+            pairs = zip(wins, logs, before, strict=True)
+            wins = [won + (late - early) * gained if late > early else won for won, late, early in pairs]
+        before, was, all_were = logs, now, all_are
     return wins
 
 
-def _log_below(edge: float, mean: float, steep: float) -> float:
-    return -math.log1p(math.exp(max(-SURE, min(SURE, (mean - edge) * steep))))
+def _log_below(far: float) -> float:
+    return -math.log1p(math.exp(far if -SURE < far < SURE else math.copysign(SURE, far)))
 
 
 def square_cb(version: str, gamma_scale: float, learned: int) -> SquareCb:
