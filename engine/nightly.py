@@ -22,20 +22,19 @@ import sqlalchemy as sa
 
 from engine import refitting, timetable
 from engine.comparing import contrast
-from engine.core.policy import floor
 from engine.errors import LearnerError
 from engine.learner.features import arms_of
 from engine.learner.lessons import SAME
-from engine.learner.models import Model
 from engine.pupil import Pupil
+from engine.serving import NOTHING_KNOWN, Around, Vector, served
 from engine.store import learning, policies, stopping
 from engine.store import lessons as log
+from engine.store.arms import sent_before
 from engine.store.connect import reading, writing
 from engine.store.lessons import Pass, Told
 from engine.store.policies import PointRow, Role
 from engine.store.rows import DecisionRow
 from engine.store.shadows import Compared
-from journeys import Choose
 from journeys.span import show_span
 
 if TYPE_CHECKING:
@@ -51,9 +50,6 @@ SAMPLE = 4000  # decisions at which two versions are compared
 LATE_OF = timedelta(days=28)
 MOST_LATE = 0.05
 FEWEST_OUTCOMES = 50  # before a share of them is worth a word
-
-Vector = tuple[float, ...]
-"""The chance of every eligible arm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +122,7 @@ def _refit(teacher: Teacher, store: sa.Engine, now: datetime, pupil: Pupil) -> s
         first = int(pupil.base.get("from", 1))
         decisions = refitting.known(conn, pupil.point, first, last)
         sample = learning.recent(conn, pupil.point, now - RECENT, SAMPLE)
+        around = Around(sent_before(conn, [row.decision.key for row in sample]), teacher.new_arms(conn, now))
     if len(decisions) < FEWEST:
         return ""
     base = refitting.base_of(pupil.choose, decisions, (first, last), now)
@@ -135,21 +132,21 @@ def _refit(teacher: Teacher, store: sa.Engine, now: datetime, pupil: Pupil) -> s
     except LearnerError as error:
         LOG.warning("%s %s was not made anew: %s", pupil.point, pupil.kind, error)
         return ""
-    return _published(teacher, store, now, (pupil, fresh, sample))
+    return _published(teacher, store, now, (pupil, fresh, sample, around))
 
 
 def _published(
-    teacher: Teacher, store: sa.Engine, now: datetime, of: tuple[Pupil, Pupil, Sequence[DecisionRow]]
+    teacher: Teacher, store: sa.Engine, now: datetime, of: tuple[Pupil, Pupil, Sequence[DecisionRow], Around]
 ) -> str:
     """Let the new version learn what was taught meanwhile, judge it, and publish it as what it may be."""
-    pupil, fresh, sample = of
+    pupil, fresh, sample, around = of
     point = pupil.point
     with writing(store) as conn:
         teacher.take_up(conn, policies.hold(conn, teacher.points))
         fresh.catch_up(conn, log.highest(conn, [point]).get(point, 0))
         teacher.ponder(conn, [fresh], now)
         serves = teacher.incumbent(point) == pupil.kind
-        gate = judged(pupil, fresh, sample) if serves else _sane(pupil.choose, fresh.decides, sample)[0]
+        gate = judged(pupil, fresh, sample, around) if serves else _sane(fresh, sample, around)[0]
         number = policies.last_number(conn, [point]).get(point, 0) + 1
         role: Role = "candidate" if not gate.passed else "serves" if serves else "shadow"
         row = fresh.published(number, now, role)
@@ -165,13 +162,13 @@ def _published(
     return f"{point} {fresh.version}" if gate.passed else ""
 
 
-def judged(pupil: Pupil, fresh: Pupil, sample: Sequence[DecisionRow]) -> Gate:
+def judged(pupil: Pupil, fresh: Pupil, sample: Sequence[DecisionRow], around: Around = NOTHING_KNOWN) -> Gate:
     """Return whether `fresh` may take the place of `pupil`."""
-    sane, new = _sane(pupil.choose, fresh.decides, sample)
+    sane, new = _sane(fresh, sample, around)
     if not sane.passed or not sample:
         return sane
     try:
-        old = _vectors(pupil.choose, pupil.decides, sample)
+        old = served(pupil.choose, pupil.decides, [row.decision for row in sample], around)
     except LearnerError:
         return sane  # there is nothing to be like: what served cannot be read
     arm, moved = _moved(old, new, sample)
@@ -184,26 +181,16 @@ def judged(pupil: Pupil, fresh: Pupil, sample: Sequence[DecisionRow]) -> Gate:
     return Gate(passed=True, moved=moved)
 
 
-def _sane(choose: Choose, model: Model, sample: Sequence[DecisionRow]) -> tuple[Gate, Sequence[Vector]]:
+def _sane(fresh: Pupil, sample: Sequence[DecisionRow], around: Around) -> tuple[Gate, Sequence[Vector]]:
     """Return whether what it gives are chances, and what it gives."""
     try:
-        vectors = _vectors(choose, model, sample)
+        vectors: Sequence[Vector] = served(fresh.choose, fresh.decides, [row.decision for row in sample], around)
     except LearnerError as error:
         return Gate(passed=False, why=str(error)), ()
     odd = [
         v for v in set(vectors) if not all(math.isfinite(p) and p > 0.0 for p in v) or abs(math.fsum(v) - 1.0) > 1e-4
     ]
     return Gate(passed=not odd, why="its chances do not add up to 1" if odd else ""), vectors
-
-
-def _vectors(choose: Choose, model: Model, sample: Sequence[DecisionRow]) -> list[Vector]:
-    """Return the chances at every decision; many were made in the same context with the same arms."""
-    asked = [(row.decision.features, row.decision.arms) for row in sample]
-    lines = list(dict.fromkeys(line for line, _ in asked))
-    scores = dict(zip(lines, model.scores(lines, arms_of(choose)), strict=True))
-    policy, least = model.policy(""), choose.explore.min_share
-    known = {(line, arms): floor(policy.pmf(scores[line], arms), least) for line, arms in dict.fromkeys(asked)}
-    return [known[one] for one in asked]
 
 
 def _moved(old: Sequence[Vector], new: Sequence[Vector], sample: Sequence[DecisionRow]) -> tuple[str, float]:

@@ -11,27 +11,26 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 
-from engine.core.model import Decision, Policy
-from engine.core.policy import floor
+from engine.core.model import Decision
 from engine.errors import LearnerError
-from engine.learner.features import arms_of
 from engine.pupil import Pupil
+from engine.serving import NOTHING_KNOWN, Around, Vector, served
 from engine.store.shadows import Shadow
-from journeys import Choose
 
 LOG = logging.getLogger("sojourn")
 
 DIGITS = 6
 
-Rows = list[dict[str, float]]
 
-
-def shadows(choose: Choose, serves: Pupil, other: Pupil, decisions: Sequence[Decision]) -> Iterator[Shadow]:
+def shadows(
+    pair: tuple[Pupil, Pupil], decisions: Sequence[Decision], around: Around = NOTHING_KNOWN
+) -> Iterator[Shadow]:
     """Yield the challenger's chances for these decisions; the incumbent's, too, for those of the random slice."""
+    serves, other = pair
     free = [one for one in decisions if one.group in ("learner", "random") and len(one.arms) > 1]
     try:
-        theirs = _chances(choose, other, free)
-        ours = _chances(choose, serves, [one for one in free if one.group == "random"])
+        theirs = _chances(other, free, around)
+        ours = _chances(serves, [one for one in free if one.group == "random"], around)
     except LearnerError as error:
         LOG.warning("%s: the challenger is not compared: %s", other.point, error)
         return
@@ -39,18 +38,12 @@ def shadows(choose: Choose, serves: Pupil, other: Pupil, decisions: Sequence[Dec
         yield Shadow(one.key, other.version, theirs[one.key], ours.get(one.key))
 
 
-def _chances(choose: Choose, pupil: Pupil, decisions: Sequence[Decision]) -> dict[str, tuple[float, ...]]:
-    """Return the floored chances over each decision's arms."""
+def _chances(pupil: Pupil, decisions: Sequence[Decision], around: Around) -> dict[str, Vector]:
+    """Return the chances over each decision's arms, as they would serve."""
     if not decisions:
         return {}
-    model = pupil.decides
-    lines = list(dict.fromkeys(one.features for one in decisions))
-    rows = dict(zip(lines, model.scores(lines, arms_of(choose)), strict=True))
-    policy: Policy = model.policy(pupil.version)
+    found = served(pupil.choose, pupil.decides, decisions, around)
     return {
-        one.key: tuple(
-            round(chance, DIGITS)
-            for chance in floor(policy.pmf(rows[one.features], one.arms), choose.explore.min_share)
-        )
-        for one in decisions
+        one.key: tuple(round(chance, DIGITS) for chance in chances)
+        for one, chances in zip(decisions, found, strict=True)
     }

@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 import sqlalchemy as sa
 
 from engine import nightly, watching
-from engine.core.model import Moment, Outcome, Policy, Snapshot
+from engine.core.model import Decision, Moment, Outcome, Policy, Snapshot
 from engine.core.policy import Fixed, Uniform
 from engine.errors import LearnerError
 from engine.laying import Layer
@@ -28,13 +28,16 @@ from engine.learner.lessons import Lesson, Open
 from engine.learner.models import KINDS
 from engine.marking import Delays, Lessons, Marker
 from engine.pupil import Pupil, incumbent, kinds
+from engine.serving import Around
 from engine.shadowing import shadows
 from engine.store import learning, policies, stopping
 from engine.store import lessons as log
 from engine.store import shadows as shadow_log
+from engine.store.arms import sent_before
 from engine.store.connect import reading, writing
 from engine.store.lessons import Pass
 from engine.store.policies import PointRow, PolicyRow, Role
+from engine.warming import Warming, warming
 from journeys import Choose, Journey
 
 LOG = logging.getLogger("sojourn")
@@ -81,6 +84,7 @@ class Teacher:
     _points: dict[str, Choose] = field(default_factory=dict)
     _looked: bool = False
     _served: dict[str, str] = field(default_factory=dict)  # by point: the version that decides
+    _warming: Warming = field(init=False)
     _counted: dict[str, int] | None = None  # warm-up counts, until somebody draws
 
     def __post_init__(self) -> None:
@@ -88,6 +92,7 @@ class Teacher:
         self._points = {f"{j.name}.{state}": choose for j in self.journeys.values() for state, choose in j.choices}
         self.marker = Marker(self._points)
         self.watch = watching.Watch(self._points)
+        self._warming = warming(self.journeys.values())
         for point, choose in self._points.items():
             self._rest(point, choose)
             for kind in self.kinds(point):
@@ -212,7 +217,7 @@ class Teacher:
                 return Taught(stopped=self._stop(conn, now))
             self.take_up(conn, policies.hold(conn, self._points))
             rewards = [self.marker.earned(outcome, now) for outcome in outcomes]
-            shadow_log.write(conn, list(self._shadows(outcomes)))
+            shadow_log.write(conn, list(self._shadows(conn, outcomes, now)))
             lessons, delays = self.marker.lessons(outcomes, rewards)
             learning.commit(conn, rewards, {told.key: told.reward for some in lessons.values() for told, _ in some})
             published = self._taught(conn, lessons, (delays, now))
@@ -226,16 +231,23 @@ class Teacher:
             self.stopped = stopping.stopped(conn)
         return found
 
-    def _shadows(self, outcomes: Sequence[Outcome]) -> Iterator[shadow_log.Shadow]:
+    def _shadows(self, conn: sa.Connection, outcomes: Sequence[Outcome], now: datetime) -> Iterator[shadow_log.Shadow]:
         """Yield what the challengers would have drawn from, where they are asked for the first time."""
-        first: dict[str, list[Outcome]] = defaultdict(list)
+        first: dict[str, list[Decision]] = defaultdict(list)
         for outcome in outcomes:
             if outcome.learned is None and outcome.decision.point in self._warm and self.marker.teaches(outcome):
-                first[outcome.decision.point].append(outcome)
-        for point, some in first.items():
-            pair = [self.pupils[point, kind] for kind in self.kinds(point)]
-            if len(pair) == 2 and not any(pupil.new for pupil in pair):
-                yield from shadows(self._points[point], pair[0], pair[1], [outcome.decision for outcome in some])
+                first[outcome.decision.point].append(outcome.decision)
+        pairs = {point: [self.pupils[point, kind] for kind in self.kinds(point)] for point in first}
+        pairs = {point: pair for point, pair in pairs.items() if len(pair) == 2 and not any(one.new for one in pair)}
+        if pairs:
+            keys = [one.key for point in pairs for one in first[point]]
+            around = Around(sent_before(conn, keys), self.new_arms(conn, now))
+        for point, (serves, other) in pairs.items():
+            yield from shadows((serves, other), first[point], around)
+
+    def new_arms(self, conn: sa.Connection, now: datetime) -> frozenset[tuple[str, str]]:
+        """Return the arms that get the share of the new, as ("journey.state", arm)."""
+        return self._warming.arms(conn, now)
 
     def _taught(self, conn: sa.Connection, lessons: Lessons, and_when: tuple[Delays, datetime]) -> tuple[str, ...]:
         """Write the lessons down, teach them to every pupil of their points, publish what they became."""

@@ -11,7 +11,7 @@ Rules
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -21,7 +21,7 @@ from engine.core.look import Look
 from engine.core.model import Decision, DecisionGroup, Eligible, Hold, Refusal, Refuse, Verdict
 from engine.core.policy import Uniform, floored
 from engine.core.recency import faded
-from journeys import NOTHING, Arm, Choose, Window
+from journeys import NOTHING, Arm, Choose, Explore, Window
 
 UNIFORM = Uniform()
 LEARNING = ("vw", "thompson", "beta")
@@ -201,8 +201,12 @@ def floors(choose: Choose, look: Look, arms: Sequence[str]) -> tuple[float, ...]
     New arms together take at most half of what all the `min_share` leave: p' = m_a + (1 - sum of m) p stays a
     distribution in which the policy has a say, and every arm keeps its `min_share` however many are new.
     """
-    explore = choose.explore
-    new = [arm for arm in arms if (look.point, arm) in look.moment.warming and explore.policy in LEARNING]
+    return least_shares(choose.explore, arms, [arm for arm in arms if (look.point, arm) in look.moment.warming])
+
+
+def least_shares(explore: Explore, arms: Sequence[str], warming: Collection[str]) -> tuple[float, ...]:
+    """Return the least shares; `warming` are those of the arms that are new."""
+    new = warming if explore.policy in LEARNING else ()
     least = min(max(explore.min_share, 0.0), 1.0 / len(arms)) if math.isfinite(explore.min_share) else 0.0
     spare = max(0.0, 1.0 - least * len(arms))
     share = min(explore.new_arm_share, 1.0 / len(arms))  # never more than by pure chance

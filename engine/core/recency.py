@@ -40,10 +40,15 @@ def last_sent(look: Look) -> dict[str, datetime]:
 
 def losses(choose: Choose, look: Look) -> dict[str, float]:
     """Return by arm the share of its estimate that it loses, of the arms whose message was sent lately."""
+    sent = last_sent(look) if choose.explore.repeat.penalty and look.snapshot.recent else {}
+    return lost_by(choose, sent, look.moment.now)
+
+
+def lost_by(choose: Choose, sent: Mapping[str, datetime], now: datetime) -> dict[str, float]:
+    """Return the same, of messages that were last sent at these instants."""
     repeat = choose.explore.repeat
-    sent = last_sent(look) if repeat.penalty and look.snapshot.recent else {}
-    now = look.moment.now
-    return {arm.id: loss((now - sent[arm.message]) / DAY, repeat) for arm in choose.arms if arm.message in sent}
+    arms = [arm for arm in choose.arms if arm.message in sent] if repeat.penalty else []
+    return {arm.id: loss((now - sent[arm.message]) / DAY, repeat) for arm in arms}
 
 
 def loss(days: float, repeat: Repeat) -> float:
@@ -53,7 +58,11 @@ def loss(days: float, repeat: Repeat) -> float:
 
 def faded(choose: Choose, look: Look, scores: Mapping[str, float]) -> Mapping[str, float]:
     """Return the scores by arm, each less what its message loses by having been sent lately."""
-    lost = losses(choose, look) if scores else {}
+    return faded_by(scores, losses(choose, look) if scores else {})
+
+
+def faded_by(scores: Mapping[str, float], lost: Mapping[str, float]) -> Mapping[str, float]:
+    """Return the scores less what each arm loses, a share of it."""
     if not lost:
         return scores
     return {arm: score - lost.get(arm, 0.0) * abs(score) for arm, score in scores.items()}
