@@ -62,9 +62,19 @@ class Gate:
 
 
 def due(standing: Mapping[str, PointRow], points: Iterable[str], now: datetime, zone: tzinfo) -> list[str]:
-    """Return the points whose night has come; one that was never looked at is looked at now."""
+    """Return the points whose night has come; one that is new waits for its first (`begin`)."""
     rows = [standing.get(point, PointRow(point)) for point in points]
-    return [row.point for row in rows if row.refit_at is None or timetable.next_at(WHEN, row.refit_at, zone) <= now]
+    return [row.point for row in rows if row.refit_at and timetable.next_at(WHEN, row.refit_at, zone) <= now]
+
+
+def begin(store: sa.Engine, standing: Mapping[str, PointRow], points: Iterable[str], now: datetime) -> list[str]:
+    """Let the nights of new points be counted from now; return them. There is nothing yet to make anew."""
+    new = [point for point in points if standing.get(point, PointRow(point)).refit_at is None]
+    if new:
+        with writing(store) as conn:
+            policies.hold(conn, new)
+            policies.settle(conn, new, refit_at=now)
+    return new
 
 
 def night(teacher: Teacher, store: sa.Engine, now: datetime, points: Sequence[str]) -> tuple[str, ...]:

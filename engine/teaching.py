@@ -206,7 +206,12 @@ class Teacher:
         if not self._points:
             return Taught()
         taught = self._learn(store, now, limit)
-        nights = [] if self.alone else nightly.due(self.standing, self._points, now, self.zone)
+        if self.alone:
+            return taught
+        if nightly.begin(store, self.standing, self._points, now):
+            with reading(store) as conn:
+                self.take_up(conn, policies.standing(conn))
+        nights = nightly.due(self.standing, self._points, now, self.zone)
         return taught + Taught(published=nightly.night(self, store, now, nights)) if nights else taught
 
     def _learn(self, store: sa.Engine, now: datetime, limit: int) -> Taught:

@@ -119,6 +119,7 @@ def test_a_model_that_cannot_be_read_is_made_again_from_its_lessons(tmp_path, ca
 def night(one, at):
     """Let it be the morning after, with nights."""
     one.serve()
+    one.made.engine.learn()  # from now on nights are counted
     one.made.clock.jump(at)
     one.made.act()
 
@@ -230,5 +231,5 @@ def test_machine_clicks_teach_nothing(tmp_path):
 
 def test_nights_are_counted_per_point_and_come_at_half_past_three():
     rows = {"a": policies.PointRow("a", datetime(2026, 3, 2, 4, 0, tzinfo=UTC))}
-    assert nightly.due(rows, ["a", "b"], datetime(2026, 3, 3, 3, 0, tzinfo=UTC), UTC) == ["b"]
-    assert nightly.due(rows, ["a", "b"], datetime(2026, 3, 3, 3, 30, tzinfo=UTC), UTC) == ["a", "b"]
+    assert nightly.due(rows, ["a", "b"], datetime(2026, 3, 3, 3, 0, tzinfo=UTC), UTC) == []
+    assert nightly.due(rows, ["a", "b"], datetime(2026, 3, 3, 3, 30, tzinfo=UTC), UTC) == ["a"]  # b has not begun
