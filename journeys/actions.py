@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -151,7 +152,9 @@ def _fitting(spot: Spot, root: str, name: str, node: Node) -> Any:
     wanted = kind_of(attribute.type, name, attribute.choices)
     found = kind_of(value.type) if isinstance(value, Expression) else kind_of_value(value)
     text = isinstance(value, str)
-    if not comparable(wanted, found, "==") or (text and wanted.choices and value not in wanted.choices):
+    if isinstance(value, Mapping):
+        spot.page.add("X302", node, f"{wanted} cannot be set to a mapping")
+    elif not comparable(wanted, found, "==") or (text and wanted.choices and value not in wanted.choices):
         spot.page.add("X302", node, f"{wanted} cannot be set to " + (f'"{value}"' if text else str(found)))
     return value
 

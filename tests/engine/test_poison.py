@@ -99,7 +99,7 @@ def test_a_model_that_cannot_be_read_stops_nobody_and_decides_nothing(tmp_path: 
     start_all(made)
     assert made.engine.learn().published or made.taught.published
     with made.engine.store.begin() as conn:
-        conn.execute(sa.update(policies).values(model=b"sojourn model 1\nnot a model"))
+        conn.execute(sa.update(policies).values(model=(odd := b"sojourn model 1\nnot a model"), serving=odd))
     made.engine.teacher = Teacher(made.engine.definitions.journeys)
     made.feed([NewEvent("late", "p0", "started", START, {"value": 5})])
     made.clock.jump(START + timedelta(hours=5))
