@@ -26,6 +26,11 @@ CART, WINBACK = "journeys/cart_recovery.yaml", "journeys/winback.yaml"
 A_DAY = 400  # who may enter winback
 LIVE = (
     ("sojourn.yaml", r"^project: .*$", "project: {name}"),
+    (
+        "sojourn.yaml",
+        r"^(  policy: thompson.*)$",
+        r"\g<1>\n  challenger: none                  # a demo compares no models: it would take longer",
+    ),
     (CART, r"^holdout: .*$", f"holdout: {HOLDOUT}                      # larger than usual: a demo has few people"),
     (CART, r"(baseline: \{arm: email/cart_social, share: )[^}]*\}", rf"\g<1>{BASELINE}}}"),
 )
