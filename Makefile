@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .PHONY: help demo test check lint bench reference journeys lock clean
 
 help:
-	@echo 'make demo    5,000 invented people, 90 virtual days, one report (about a minute; sends nothing)'
+	@echo 'make demo    5,000 invented people, 90 virtual days, one report (a minute or two; sends nothing)'
 	@echo 'make test    all tests'
 	@echo 'make check   ruff, mypy --strict, all tests: what CI and pre-commit run'
 	@echo 'make reference  docs/reference.md, from the tables that journeys are read with'
