@@ -182,7 +182,7 @@ def _lines(case: Case, found: Replay) -> Iterator[str]:
 
 def _row(one: Worth, beside: Mapping[str, str], rate: bool) -> tuple[str, ...]:
     if one.refused:
-        return (f"  {one.name}", f"refused: {one.refused}", "", f"{one.effective:,.0f}", "")
+        return (f"  {one.name}", "refused", "-", f"{one.effective:,.0f}", one.refused)
     value = _number(one.value.value, one.value.error, rate)
     weighted = _number(one.ips.value, one.ips.error, rate) if one.largest > 1.0 else "-"
     return (f"  {one.name}", value, weighted, f"{one.effective:,.0f}", beside.get(one.name, ""))
