@@ -14,6 +14,17 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from engine.errors import SchemaNewer, SchemaOutdated
+from engine.store import (  # noqa: F401 - every table is known once these are imported
+    answer_tables,
+    campaign_tables,
+    care_tables,
+    law_tables,
+    out_tables,
+    profile_tables,
+    segment_tables,
+    sending_tables,
+    value_tables,
+)
 from engine.store.tables import metadata
 from migrations import STEPS
 

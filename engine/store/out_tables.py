@@ -1,0 +1,3 @@
+"""What is handed to others. Part of the one metadata in tables.py."""
+
+from __future__ import annotations
