@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check lint bench reference journeys lock clean
+.PHONY: help demo test check lint bench bench-people reference journeys lock clean
 
 help:
 	@echo 'make demo    5,000 invented people, 90 virtual days, one report (a minute or two; sends nothing)'
@@ -17,6 +17,7 @@ help:
 	@echo 'make journeys   docs/journeys.md and its pictures, from the starters of sojourn new'
 	@echo 'make bench   the engine beside a bare pipeline, CPU per contact (JSON=1 for one object)'
 	@echo 'make bench-choice  the choice beside other learners, about 10 minutes (FULL=1 all seeds; DATA=DIR real logs; JSON=1)'
+	@echo 'make bench-people  targeting, plan, value, recommendations: each aim and what was measured (DATA=DIR real logs; ONLY=G14; JSON=1)'
 
 $(READY): requirements.lock pyproject.toml
 	@if [ -z "$(PYTHON)" ]; then echo "sojourn needs Python 3.11 or 3.12; found: $$(python3 --version 2>&1 || echo none). Install one, or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; fi
@@ -52,6 +53,9 @@ journeys: $(READY)
 bench-choice: $(READY)
 	@$(BIN)/python -c 'import mabwiser' 2>/dev/null || $(BIN)/python -m pip install --quiet $$($(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["choice"])' | tr -d ' ') || echo 'mabwiser could not be installed: its rows are left out' >&2
 	@$(BIN)/python -m benchmarks.choice $(if $(JSON),--json) $(if $(FULL),--full) $(if $(DATA),--data $(DATA)) $(ARGS)
+
+bench-people: $(READY)
+	@$(BIN)/python -m benchmarks.people $(if $(JSON),--json) $(if $(DATA),--data $(DATA)) $(if $(ONLY),--only $(ONLY)) $(ARGS)
 
 lock: $(READY)
 	@$(BIN)/python -m pip install --quiet uv

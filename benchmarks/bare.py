@@ -22,7 +22,7 @@ from typing import Any
 from jinja2 import StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from benchmarks.people import Person, people
+from benchmarks.readers import Person, people
 
 ROOT = Path(__file__).resolve().parent
 BATCH = 1000

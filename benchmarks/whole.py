@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from benchmarks.people import people
+from benchmarks.readers import people
 from engine.app import Options, build, digest_with, read
 from engine.clock import SimulatedClock
 from engine.engine import Engine

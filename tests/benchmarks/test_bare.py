@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks import bare, sink
-from benchmarks.people import people
+from benchmarks.readers import people
 
 
 def test_the_bare_pipeline_writes_the_rows_and_sends_the_mails_of_the_reference_journey(tmp_path):
