@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
 revision = "0012_value"
 down_revision = "0011_segments"
 branch_labels = None
 depends_on = None
 
+Json = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
+
 
 def upgrade() -> None:
-    """Nothing yet."""
+    op.create_table(
+        "products",
+        sa.Column("sku", sa.String(200), primary_key=True),
+        sa.Column("attributes", Json, nullable=False),
+        sa.Column("updated_at", sa.BigInteger, nullable=False),
+    )
 
 
 def downgrade() -> None:
-    """Nothing yet."""
+    op.drop_table("products")
