@@ -18,6 +18,7 @@ from typing import Literal
 
 from channels.channel import Envelope
 from channels.errors import ChannelError, ChannelMisconfigured, ChannelUnavailable
+from channels.failpoints import reached
 from channels.smtp_answers import Reply, Stage
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -93,6 +94,8 @@ class Line:
         now = [self._later.popleft() for _ in range(min(count, len(self._later)))]
         self._asked.extend(name for name, _ in now)
         self._dirty = True
+        for name, _ in now:
+            reached(f"smtp {name}")
         self._write(b"".join(command for _, command in now))
 
     def answered(self, reply: Reply) -> bool:
@@ -108,11 +111,13 @@ class Line:
     def data(self) -> None:
         """Ask to send the message."""
         self.phase = "data"
+        reached("smtp data")
         self._write(b"DATA\r\n")
 
     def body(self) -> None:
         """Send the message; from the first byte on, a lost connection leaves it in doubt."""
         assert self.envelope is not None  # noqa: S101 - a line in this phase carries a message
+        reached("smtp body")
         self.phase = "body"
         content = stuffed(self.envelope.body)
         self._size = len(content)
@@ -140,9 +145,12 @@ class Line:
                 self.out = self.out[self.sock.send(self.out) :]
             except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
                 return
+            if self.phase == "body" and not self.out:
+                reached("smtp dot", applied=True)
 
     def replies(self) -> list[Reply]:
         """Read what has come; raises Dropped when nothing more will."""
+        reached(f"smtp reply {self.phase}")
         try:
             while content := self.sock.recv(CHUNK):
                 self._inbox += content
@@ -235,9 +243,11 @@ def _connected(settings: SmtpSettings) -> smtplib.SMTP:
 
 
 def _greet(client: smtplib.SMTP, settings: SmtpSettings) -> None:
+    reached("smtp connect")
     code, text = client.connect(settings.host, settings.port)
     if code != 220:
         raise smtplib.SMTPConnectError(code, text)
+    reached("smtp ehlo")
     client.ehlo_or_helo_if_needed()
 
 

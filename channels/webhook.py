@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 
 from channels.channel import Envelope, Intend, Receipt
+from channels.failpoints import reached
 from channels.webpush import retry_at
 
 ANSWER_LIMIT = 64 * 1024
@@ -75,7 +76,9 @@ def _exchange(envelope: Envelope) -> tuple[int, bytes, str | None]:
     headers |= {name: v for name, v in envelope.headers.items() if name != METHOD and name.lower() not in RESERVED}
     try:
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        reached("webhook post")
         connection.request(envelope.headers.get(METHOD, "POST"), target, body=envelope.body, headers=headers)
+        reached("webhook post", applied=True)
         answer = connection.getresponse()
         return answer.status, answer.read(ANSWER_LIMIT), answer.headers.get("Retry-After")
     finally:

@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 
 from channels.channel import Envelope, Intend, Receipt
 from channels.errors import ChannelMisconfigured
+from channels.failpoints import reached
 
 PAYLOAD_LIMIT = 3993  # bytes of plain text that always fit the 4096 every push service takes
 TOKEN_LIFE = 6 * 3600  # seconds; services refuse more than 24 hours
@@ -140,6 +141,7 @@ class WebPushChannel:
         from requests import exceptions  # noqa: PLC0415 - comes with the optional package
 
         try:
+            reached("push post")
             answer = self._session().post(
                 request.url,
                 data=request.body,
@@ -147,9 +149,10 @@ class WebPushChannel:
                 timeout=request.timeout,
                 allow_redirects=False,
             )
+            reached("push post", applied=True)
         except (exceptions.ConnectTimeout, exceptions.SSLError) as error:
             return Receipt(request.key, "deferred", detail=_said(error))
-        except exceptions.RequestException as error:
+        except (exceptions.RequestException, ConnectionError) as error:
             return Receipt(request.key, "deferred" if _never_connected(error) else "unknown", detail=_said(error))
         detail = f"{answer.status_code} {answer.text[:300]}".strip()
         location = answer.headers.get("Location", "")

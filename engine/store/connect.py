@@ -19,6 +19,7 @@ from typing import Any, Literal, cast
 import sqlalchemy as sa
 from sqlalchemy.pool import QueuePool
 
+from channels.failpoints import reached
 from engine.errors import StoreUnavailable
 from engine.store.schema import Schema, check, create, migrate, schema_of
 from engine.store.values import from_json, to_json
@@ -64,8 +65,11 @@ def open_store(url: str, durability: Literal["full", "normal"] = "full", patienc
 @contextmanager
 def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
     """Give a transaction that may write; it commits at the end, or leaves nothing behind."""
-    with _telling(engine), engine.begin() as conn:
-        yield conn
+    with _telling(engine):
+        with engine.begin() as conn:
+            yield conn
+            reached("commit")
+        reached("commit", applied=True)
 
 
 @contextmanager
