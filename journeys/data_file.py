@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, time
 from typing import Any
 
@@ -14,6 +15,7 @@ from journeys.names import Names
 from journeys.node import Node, resolve
 from journeys.page import Page
 from journeys.project import Attribute, Data
+from journeys.trade import read_trade
 
 TYPES = ("text", "number", "flag", "date", "time", "timezone", "enum", "list")
 _SENT = {"message": "text", "journey": "text", "state": "text", "channel": "text"}
@@ -26,7 +28,10 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
     "replied": _SENT,
     "delivered": _SENT,
 }
-_TYPE = re.compile(r"(?P<type>[a-z]+)(?:\((?P<choices>[^()]*)\))?(?P<required>\s+required)?(?:\s*=\s*(?P<default>.+))?")
+KINDS = ("demographic", "psychographic", "geographic", "behavioural", "firm")
+MARKS = ("required", "private", "sensitive", *KINDS)
+_TYPE = re.compile(r"(?P<type>[a-z]+)(?:\((?P<choices>[^()]*)\))?(?P<marks>(?:\s+[a-z_]+)*)(?:\s*=\s*(?P<default>.+))?")
+_KEYS = ("contact", "events", "segments", "sources", "buying", "visits", "interests")
 _NOTHING = Data({}, BUILT_IN, {})
 
 
@@ -34,7 +39,7 @@ def read_data(page: Page, root: Node | None) -> Data:
     """Return what data.yaml declares; everything wrong with it is on `page`."""
     if root is None or root.kind == "none":
         return _NOTHING
-    top = Fields(page, root, ("contact", "events", "segments"), "data.yaml")
+    top = Fields(page, root, _KEYS, "data.yaml")
     attributes = {
         key.raw: found for key, node in top.pairs("contact") if _named(page, key) and (found := _attribute(page, node))
     }
@@ -43,10 +48,10 @@ def read_data(page: Page, root: Node | None) -> Data:
         if _named(page, key):
             events[key.raw] = {**events.get(key.raw, {}), **_props(page, node, key.raw)}
     places = {key: page.place(node) for key, node in top.keys.items()}
-    for section in ("contact", "events", "segments"):
+    for section in ("contact", "events", "segments", "sources"):
         places.update({f"{section}.{key.raw}": page.place(key) for key, _ in top.pairs(section)})
-    data = Data(attributes, events, {}, places)
-    return Data(attributes, events, _segments(page, top, data), places)
+    data = read_trade(top, Data(attributes, events, {}, places))
+    return replace(data, segments=_segments(page, top, data))
 
 
 def _named(page: Page, key: Node) -> bool:
@@ -71,8 +76,23 @@ def _attribute(page: Page, node: Node) -> Attribute | None:
         says = "an enum lists its values: enum(basic, silver, gold)" if name == "enum" else f"{name} takes no values"
         page.add("S112", node, says)
         return None
+    marks = _marks(page, node, found)
     default = _default(page, node, name, choices) if found["default"] else None
-    return Attribute(name, bool(found["required"]), default, choices, page.place(node))
+    return Attribute(
+        name, "required" in marks, default, choices, page.place(node),
+        private="private" in marks, sensitive="sensitive" in marks,
+        kind=next((mark for mark in marks if mark in KINDS), ""),
+    )  # fmt: skip
+
+
+def _marks(page: Page, node: Node, found: re.Match[str]) -> frozenset[str]:
+    """Return the words after the type, and report those that mean nothing."""
+    words = [(node.col + found.start("marks") + at.start(), at[0]) for at in re.finditer(r"\S+", found["marks"])]
+    for col, word in words:
+        if word not in MARKS:
+            spot = Node("text", node.line, col, node.line, col + len(word), raw=word, plain=True)
+            page.unknown("S112", spot, f'"{word}" says nothing about an attribute: {", ".join(MARKS)}', MARKS)
+    return frozenset(word for _, word in words)
 
 
 def _default(page: Page, node: Node, type_name: str, choices: tuple[str, ...]) -> Any:

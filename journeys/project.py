@@ -30,16 +30,44 @@ class Attribute:
     default: Any = None
     choices: tuple[str, ...] = ()
     place: Place | None = None
+    private: bool = False  # sealed at rest, in no segment's SQL, no decision and no report
+    sensitive: bool = False  # a special category: never a ground for whom to write to
+    kind: str = ""  # demographic, psychographic, geographic, behavioural, firm; "" = not said
+
+
+@dataclass(frozen=True, slots=True)
+class Buying:
+    """How an order reads: the event, its money, and the keys of one line of its list of items."""
+
+    event: str
+    value: str | None = None  # property: money of the whole order; None: quantity x price over the items
+    items: str | None = None  # property: a list of mappings; None: the event itself is the one line
+    sku: str = "sku"
+    quantity: str = "quantity"
+    price: str = "price"
+
+
+@dataclass(frozen=True, slots=True)
+class Interests:
+    """What shows interest in a topic, and how fast it is forgotten."""
+
+    topic: str  # property of the event, else of the product that its `sku` names
+    weights: Mapping[str, float]  # event -> points
+    half_life: timedelta = timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """data.yaml: attributes by name, event -> property -> type, segment -> condition."""
+    """data.yaml: attributes by name, event -> property -> type, segment -> condition, and how people buy."""
 
     attributes: Mapping[str, Attribute]
     events: Mapping[str, Mapping[str, str]]  # declared ones and the built-in ones
     segments: Mapping[str, Expression]
     places: Mapping[str, Place] = field(default_factory=dict)
+    sources: Mapping[str, int] = field(default_factory=dict)  # who is believed first: a lower number wins
+    buying: Buying | None = None
+    visits: tuple[str, ...] = ()  # events that show that somebody was there
+    interests: Interests | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,34 +37,52 @@ DECISION_KEYS = (
     "new_arm_share", "repeat",
 )  # fmt: skip
 _VAR = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+_FILE = re.compile(r"\$\{file:([^}]+)\}")
+_LONGEST_FILE = 65_536
 _MONTHS = re.compile(r"(\d+)mo")
 
 
-def filled(page: Page, node: Node, env: Mapping[str, str]) -> Node:
-    """Return the node with `${VAR}` and `${VAR:-default}` filled in; what is not set is reported."""
+def filled(page: Page, node: Node, at: tuple[Path, Mapping[str, str]]) -> Node:
+    """Return the node with `${VAR}`, `${VAR:-default}` and `${file:PATH}` filled in; what is not there is reported."""
     if node.kind == "map":
-        return replace(node, entries=tuple((key, filled(page, value, env)) for key, value in node.entries))
+        return replace(node, entries=tuple((key, filled(page, value, at)) for key, value in node.entries))
     if node.kind == "list":
-        return replace(node, items=tuple(filled(page, item, env) for item in node.items))
+        return replace(node, items=tuple(filled(page, item, at) for item in node.items))
     if node.kind != "text" or "${" not in node.raw:
         return node
+    folder, env = at
     missing = [name for name, default in _VAR.findall(node.raw) if name not in env and f"{name}:-" not in node.raw]
-    if missing or "${" in _VAR.sub("", node.raw):
+    if missing or "${" in _FILE.sub("", _VAR.sub("", node.raw)):
         name = missing[0] if missing else "…"
         says = f"the environment variable {name} is not set" if missing else "cannot read this ${…}"
         page.add("S121", node, says, helps=(f"set it, or give a default: `${{{name}:-…}}`",))
         return replace(node, kind="broken")
+    texts = {path: _read_secret(folder / path) for path in _FILE.findall(node.raw)}
+    for path in (path for path, text in texts.items() if text is None):
+        page.add(
+            "S121", node, f"the file {path} cannot be read", helps=("a path is absolute, or from sojourn.yaml on",)
+        )
+        return replace(node, kind="broken")
     raw = _VAR.sub(lambda found: env.get(found[1]) or found[2] or "", node.raw)
-    if not (node.plain and raw):
+    raw = _FILE.sub(lambda found: texts[found[1]] or "", raw)
+    if texts or not (node.plain and raw):
         return replace(node, raw=raw, value=raw)
     kind, value = resolve(raw)
     return replace(node, raw=raw, kind=kind, value=value)
 
 
+def _read_secret(path: Path) -> str | None:
+    try:
+        with path.open(encoding="utf-8") as file:
+            return file.read(_LONGEST_FILE).strip()
+    except (OSError, ValueError):
+        return None
+
+
 def read_project(page: Page, root: Node, data: Data, at: tuple[Path, Mapping[str, str]]) -> Project | None:
     """Return the project that sojourn.yaml describes; `at` is its folder and the environment."""
     folder, env = at
-    top = Fields(page, filled(page, root, env), KEYS, "sojourn.yaml")
+    top = Fields(page, filled(page, root, at), KEYS, "sojourn.yaml")
     if top.node is None or top.node.kind != "map":
         return None
     top.needs("project", "timezone", "store", "channels", "topics")

@@ -23,6 +23,7 @@ FILE = "sojourn.yaml"
 MASK = "********"
 SECRETS = re.compile(r"(^|[._])(password|secret|keys?|token|headers|auth)([._]|$)")
 _VAR = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)")
+_FILE = re.compile(r"\$\{file:([^}]+)\}")
 _LOGIN = re.compile(r"(://[^:/@]*:)[^@]*@")
 
 
@@ -56,8 +57,9 @@ def _written(session: Session) -> Iterator[Setting]:
     if node is None:
         return
     raw = dict(_leaves(node))
-    for name, leaf in _leaves(filled(Page(FILE, ""), node, session.env)):
-        yield Setting(name, masked(name, _said(leaf)), _origin(raw[name], session.env))
+    for name, leaf in _leaves(filled(Page(FILE, ""), node, (session.root, session.env))):
+        said = MASK if _FILE.search(raw[name].raw) else masked(name, _said(leaf))
+        yield Setting(name, said, _origin(raw[name], session.env))
 
 
 def _leaves(node: Node, prefix: str = "") -> Iterator[tuple[str, Node]]:
@@ -75,7 +77,9 @@ def _said(node: Node) -> str:
 
 def _origin(node: Node, env: Mapping[str, str]) -> str:
     place = f"{FILE}:{node.line}"
-    names = _VAR.findall(node.raw)
+    names, files = _VAR.findall(node.raw), _FILE.findall(node.raw)
+    if files:
+        return f"{', '.join(files)} ({place})"
     if not names:
         return place
     said = [name for name in names if env.get(name)]

@@ -229,3 +229,58 @@ def test_messages_are_their_files_with_language_variants(loaded, tmp_path):
         "email/a": ["a.de.mjml", "a.mjml", "a.txt"],
         "push/x/b": ["b.yaml"],
     }
+
+
+RICH = """
+contact:
+  email: text required private
+  age: number demographic
+  faith: text sensitive = none
+sources: {crm: 1, web: 3}
+events:
+  order_placed: {total: number, items: list, family: text}
+  product_viewed: {family: text}
+buying: {event: order_placed, value: total, items: items}
+visits: [product_viewed]
+interests: {topic: family, weights: {product_viewed: 1, order_placed: 8}, half_life: 30d}
+"""
+
+
+def test_data_yaml_says_whom_to_believe_how_people_buy_and_what_shows_an_interest(loaded):
+    data = good(loaded(data=RICH)).data
+    email, age, faith = (data.attributes[name] for name in ("email", "age", "faith"))
+    assert (email.required, email.private, age.kind, faith.sensitive, faith.default) == (
+        True, True, "demographic", True, "none",
+    )  # fmt: skip
+    assert data.sources == {"crm": 1, "web": 3}
+    assert data.buying is not None
+    assert (data.buying.event, data.buying.value, data.buying.sku) == ("order_placed", "total", "sku")
+    assert data.visits == ("product_viewed",)
+    assert data.interests is not None
+    assert (data.interests.weights, data.interests.half_life) == (
+        {"product_viewed": 1.0, "order_placed": 8.0},
+        timedelta(days=30),
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("number demographic", "number demografic", '"demografic" says nothing about an attribute'),
+        ("event: order_placed", "event: order_place", 'no event called "order_place"'),
+        ("value: total", "value: totl", 'the event of `buying` has no property "totl"'),
+        ("[product_viewed]", "[product_view]", 'no event called "product_view"'),
+        ("order_placed: 8", "order_placed: -8", "an event weighs more than 0"),
+        ("web: 3", "web: 0", "`web` is a whole number from 1 to 1000"),
+    ],
+)
+def test_a_slip_in_what_data_yaml_says_of_buying_is_one_problem_at_its_place(loaded, old, new, says):
+    found = only(loaded(data=RICH.replace(old, new)))
+    assert says in found.says
+    assert found.file.endswith("data.yaml")
+
+
+def test_a_secret_may_stand_in_a_file(loaded, tmp_path):
+    (tmp_path / "key.txt").write_text("  s3cret-enough-for-this\n")
+    assert good(loaded("secret: ${file:key.txt}\n")).secret == "s3cret-enough-for-this"
+    assert "the file gone.txt cannot be read" in only(loaded("secret: ${file:gone.txt}\n")).says
