@@ -21,7 +21,22 @@ def upgrade() -> None:
         sa.Column("attributes", Json, nullable=False),
         sa.Column("updated_at", sa.BigInteger, nullable=False),
     )
+    op.create_table(
+        "traits",
+        sa.Column("contact_id", sa.String(200), primary_key=True),
+        sa.Column("value", Json, nullable=False, server_default="{}"),
+        sa.Column("interests", Json, nullable=False, server_default="{}"),
+        sa.Column("at", sa.BigInteger, nullable=False),
+    )
+    op.create_table(
+        "fits",
+        sa.Column("name", sa.String(80), primary_key=True),
+        sa.Column("at", sa.BigInteger, nullable=False),
+        sa.Column("content", Json, nullable=False),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("fits")
+    op.drop_table("traits")
     op.drop_table("products")
