@@ -199,6 +199,15 @@ COMMANDS = (
         ("sojourn event import orders.csv", "sojourn event import events.jsonl --start"),
     ),
     Command(
+        "people", "product import", "FILE.csv", "what is sold: sku, name, family, price, stock",
+        "engine.cli.product:import_products",
+        ("sojourn product import products.csv --dry-run", "sojourn product import feed.csv --map article=sku"),
+    ),
+    Command(
+        "people", "product list", "[--family NAME]", "what is sold, by sku", "engine.cli.product:list_products",
+        ("sojourn product list --family shoes",),
+    ),
+    Command(
         "care", "config show", "", "the settings as they are used, secrets masked", "engine.cli.config:show",
         ("sojourn config show", "sojourn config show --json"),
     ),
