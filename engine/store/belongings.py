@@ -37,6 +37,13 @@ PERSONAL: tuple[Belonging, ...] = (
     Belonging("displaced", "run", "delete", through="enrollments.id"),
     Belonging("shadows", "key", "keep", "chances of arms; no person is in them", "decisions.key"),
     Belonging("mail_reports", "key", "keep", "that a message bounced, and how; no person is in it", "deliveries.key"),
+    Belonging("moved", "merge_id", "delete", through="merges.id"),
+    Belonging("merges", "contact_id", "delete"),
+    Belonging("proposals", "contact_id", "delete"),
+    Belonging("identities", "contact_id", "delete"),
+    Belonging("profile_values", "contact_id", "delete"),
+    Belonging("memberships", "contact_id", "delete"),
+    Belonging("problems", "contact_id", "delete"),
     Belonging("alarms", "contact_id", "delete"),
     Belonging("changes", "contact_id", "delete"),
     Belonging("traits", "contact_id", "delete"),
@@ -51,8 +58,10 @@ PERSONAL: tuple[Belonging, ...] = (
     ),
     Belonging("enrollments", "contact_id", "pseudonym", "runs are counted", clears={"entry": {}, "values": {}}),
     Belonging("events", "contact_id", "pseudonym", "outcomes are counted: of the body what money needs stays"),
-    Belonging("consents", "contact_id", "pseudonym", "the proof that what was sent was allowed"),
+    Belonging("confirmations", "contact_id", "delete"),
+    Belonging("consents", "contact_id", "pseudonym", "the proof that what was sent was allowed", clears={"ip": None}),
     Belonging("suppressions", "digest", "keep", "a keyed hash: the wish never to be written to again"),
+    Belonging("tombstones", "digest", "keep", "a keyed hash: nobody brings back who asked to be forgotten"),
     Belonging("contacts", "id", "delete"),
 )  # fmt: skip
 
@@ -64,7 +73,7 @@ def belonging(table: str) -> Belonging:
 
 def named() -> tuple[Belonging, ...]:
     """Return the tables whose rows name their contact themselves: what a merge of two people touches."""
-    apart = {"contacts", "suppressions"}
+    apart = {"contacts", "suppressions", "tombstones"}
     return tuple(one for one in PERSONAL if one.through is None and one.table not in apart)
 
 
