@@ -27,6 +27,7 @@ import sqlalchemy as sa
 
 from engine.store.connect import create, open_store, writing
 from engine.store.tables import metadata
+from migrations import jobs
 
 NAMESPACE = ("unshare", "--user", "--map-user=1000", "--map-group=1000", "--")
 NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--")
@@ -96,8 +97,11 @@ class Databases:
 
 def _empty(conn: sa.Connection) -> None:
     conn.exec_driver_sql("SET lock_timeout = '2s'")
-    if set(sa.inspect(conn).get_table_names()) != {*metadata.tables, "alembic_version"}:
+    queue = {f"{jobs.PREFIX}{name}" for name in jobs.TABLES}
+    if set(sa.inspect(conn).get_table_names()) != {*metadata.tables, "alembic_version", *queue}:
         raise NoServer("the tables are not ours any more")
+    for name in jobs.TABLES:
+        conn.exec_driver_sql(f"DELETE FROM {jobs.PREFIX}{name}")  # noqa: S608 - names of ours
     gone = [conn.execute(table.delete()).rowcount for table in metadata.tables.values()]
     if max(gone) > MANY:  # what is deleted is still there to be read over
         conn.exec_driver_sql("TRUNCATE " + ", ".join(f'"{name}"' for name in metadata.tables))

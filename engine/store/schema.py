@@ -18,6 +18,7 @@ from engine.store import (  # noqa: F401 - every table is known once these are i
     answer_tables,
     campaign_tables,
     care_tables,
+    cluster_tables,
     law_tables,
     out_tables,
     profile_tables,
@@ -26,7 +27,7 @@ from engine.store import (  # noqa: F401 - every table is known once these are i
     value_tables,
 )
 from engine.store.tables import metadata
-from migrations import STEPS
+from migrations import STEPS, jobs
 
 _version = sa.Table(
     "alembic_version",
@@ -89,5 +90,6 @@ def migrate(conn: sa.Connection) -> list[str]:
 def create(conn: sa.Connection) -> None:
     """Make all tables in a store that has none."""
     metadata.create_all(conn)
+    jobs.make(conn)
     _version.create(conn)
     conn.execute(_version.insert().values(version_num=STEPS[-1]))
