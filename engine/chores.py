@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from engine import interesting
 from engine.errors import StoreUnavailable
 from engine.store import choring
 from engine.store.connect import reading, writing
@@ -58,7 +59,7 @@ class Periodic:
         return min(self.every, timedelta(minutes=1))
 
 
-CHORES: tuple[Periodic, ...] = ()
+CHORES: tuple[Periodic, ...] = (Periodic("interests", NIGHTLY, interesting.recount),)
 """Add yours here: `Periodic("value", NIGHTLY, value.refresh)`."""
 
 

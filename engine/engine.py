@@ -22,6 +22,7 @@ from engine.clock import Clock
 from engine.core.model import Moment, Snapshot
 from engine.core.walk import walk
 from engine.entering import Entrances
+from engine.interesting import Interesting
 from engine.posting import Post, Posted
 from engine.rhythm import Rhythm
 from engine.store import intake, stepping
@@ -129,9 +130,12 @@ class Engine:
         snapshots = stepping.claim(conn, now, self.limits.contacts, self.needs)
         if not snapshots:
             return Ticked()
+        interesting = Interesting(self.project.data)
+        shown = interesting.shown(conn, snapshots)
         moment = replace(self.moment(now, conn), paused=stands.paused)
         walks, broken = self._walked(self.teacher.laid(snapshots, moment), moment)
         broken |= self._committed(conn, walks, moment)
+        interesting.keep(conn, shown, broken.keys(), now)
         for contact_id, reason in broken.items():
             stepping.park(conn, contact_id, reason, now)
         ticked = counted(walks, len(broken))

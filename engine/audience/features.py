@@ -1,0 +1,122 @@
+"""The eleven things that are asked about a person and a campaign's products, before an instant.
+
+Rules
+- Nothing at or after the instant is looked at: the same function makes lessons from the past and the audience of today.
+- Everything is log1p: the step from none to one counts more than that from ten to eleven.
+- For products that nobody has bought yet, "own" is the most similar ones and the affinity is that of words.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.audience.arrays import DAY, Arrays, Flags, Floats, Ints, Longs
+
+NAMES: Final = (
+    "own_recent", "own_ever", "own_since", "near_recent", "near_since", "affinity",
+    "visits_month", "visits_recent", "visits_ever", "spent_recent", "visit_since",
+)  # fmt: skip
+RECENT: Final = 84  # days
+MONTH: Final = 28
+NEVER: Final = 730.0  # days: what "never" counts as
+AFFINITY: Final = 100.0
+"""Affinities are small; a hundredfold, log1p bends them."""
+
+Matrix = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What was known of some people just before `minute`: their lines, and five figures that hold for any campaign."""
+
+    minute: int
+    people: int
+    who: Ints  # of each line, counted among these people
+    item: Ints
+    when: Ints
+    money: Floats
+    profile: Matrix  # [people, 5], log1p
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A campaign's products: flags over all products, and how much each product of the past speaks for them."""
+
+    own: Flags
+    near: Flags  # of the same families: the wider circle
+    affinity: Floats
+
+
+def past(arrays: Arrays, minute: int, people: Ints | None = None) -> Past:
+    """Return what was known before `minute`; of everybody, or of the people at these (sorted) positions."""
+    who, item, when, money = arrays.who, arrays.item, arrays.when, arrays.money
+    visitor, visit, spent = arrays.visitor, arrays.visit, arrays.spent
+    count = arrays.people
+    if people is not None:
+        lines, visits = _picked(arrays.start, people), _picked(arrays.seen, people)
+        count = len(people)
+        who, visitor = _numbered(arrays.start, people), _numbered(arrays.seen, people)
+        item, when, money, visit, spent = item[lines], when[lines], money[lines], visit[visits], spent[visits]
+    if minute < arrays.minute:
+        before, earlier = when < minute, visit < minute
+        who, item, when, money = who[before], item[before], when[before], money[before]
+        visitor, visit, spent = visitor[earlier], visit[earlier], spent[earlier]
+    return Past(minute, count, who, item, when, money, _profile(count, visitor, visit, spent, minute))
+
+
+def _picked(start: Longs, people: Ints) -> Longs:
+    """Return the places of the rows of these people."""
+    counts = (start[people + 1] - start[people]).astype(np.int64)
+    ends = np.cumsum(counts)
+    total = int(ends[-1]) if len(ends) else 0
+    return np.arange(total, dtype=np.int64) + np.repeat(start[people] - (ends - counts), counts)
+
+
+def _numbered(start: Longs, people: Ints) -> Ints:
+    return np.repeat(np.arange(len(people), dtype=np.int32), start[people + 1] - start[people])
+
+
+def _profile(people: int, who: Ints, when: Ints, spent: Floats, minute: int) -> Matrix:
+    found = np.empty((people, 5), np.float32)
+    recent = when >= minute - RECENT * DAY
+    month = when >= minute - MONTH * DAY
+    found[:, 0] = np.bincount(who[month], minlength=people)
+    found[:, 1] = np.bincount(who[recent], minlength=people)
+    found[:, 2] = np.bincount(who, minlength=people)
+    found[:, 3] = np.maximum(np.bincount(who[recent], spent[recent], minlength=people), 0)
+    found[:, 4] = _since(people, who, when, minute)
+    return np.log1p(found)
+
+
+def _since(people: int, who: Ints, when: Ints, minute: int) -> npt.NDArray[np.float64]:
+    """Return the days since the last row of each person: rows stand in the order of time, so the last one wins."""
+    last = np.full(people, -1, np.int64)
+    last[who] = when
+    return np.where(last < 0, NEVER, np.minimum((minute - last) / DAY, NEVER))
+
+
+def features(known: Past, wanted: Wanted) -> Matrix:
+    """Return [people, 11] in the order of NAMES."""
+    found = np.empty((known.people, len(NAMES)), np.float32)
+    found[:, 0], found[:, 1], found[:, 2] = _lines(known, wanted.own)
+    found[:, 3], _, found[:, 4] = _lines(known, wanted.near)
+    speaks = wanted.affinity[known.item]
+    found[:, 5] = AFFINITY * np.maximum(np.bincount(known.who, speaks, minlength=known.people), 0)
+    np.log1p(found[:, :6], out=found[:, :6])
+    found[:, 6:] = known.profile
+    return found
+
+
+def _lines(
+    known: Past, products: Flags
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Return how many lines lately, how many ever, and the days since."""
+    at = np.flatnonzero(products[known.item])
+    who, when = known.who[at], known.when[at]
+    lately = who[when >= known.minute - RECENT * DAY]
+    ever = np.bincount(who, minlength=known.people)
+    return np.bincount(lately, minlength=known.people), ever, _since(known.people, who, when, known.minute)

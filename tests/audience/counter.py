@@ -1,0 +1,49 @@
+"""A shop that knows what its people look at: a project on disk and an engine on a clock that jumps."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from engine.app import Options, build, read
+from engine.clock import SimulatedClock
+from engine.engine import Engine
+
+START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+PROJECT = """\
+project: counter
+timezone: UTC
+store: "sqlite://"
+secret: a-secret-for-the-counter
+channels: {email: {provider: captured, from: a@b.test}}
+topics: {promo: {title: Promo}}
+"""
+DATA = """\
+contact:
+  email: text
+  age: number
+  income: number private
+  religion: text sensitive
+events:
+  viewed: {sku: text, family: text}
+  clicked: {family: text}
+  bought: {items: list, total: number}
+buying: {event: bought, value: total, items: items}
+visits: [viewed]
+interests:
+  topic: family
+  weights: {viewed: 1, clicked: 2, bought: 8}
+  half_life: 90d
+"""
+
+
+def shop(folder: Path, store: sa.Engine, data: str = DATA) -> Engine:
+    """Return an engine for a project in `folder` whose people are in `store`."""
+    folder.mkdir(exist_ok=True)
+    (folder / "sojourn.yaml").write_text(PROJECT)
+    (folder / "data.yaml").write_text(data)
+    (folder / "journeys").mkdir(exist_ok=True)
+    options = Options(clock=SimulatedClock(START), channels={}, store=store)
+    return build(read(folder, {}), options)
