@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from channels.build import build_channel
 from channels.channel import Channel
+from channels.mail_settings import mail_settings
 from channels.templates import Library
 from engine.clock import Clock, SystemClock
 from engine.engine import Engine, Limits
@@ -26,6 +27,7 @@ from engine.letters import Letters
 from engine.posting import Post
 from engine.store.connect import check_schema, open_store
 from engine.store.delivering import Terms
+from engine.store.sealing import Sealing
 from engine.teaching import Teacher
 from engine.tokens import Tokens, load_secrets
 from engine.versions import begin, known
@@ -73,7 +75,9 @@ def build(definitions: Definitions, options: Options | None = None) -> Engine:
     options = options or Options()
     project = usable(definitions) if not options.follows else known(definitions)
     store = options.store or open_store(
-        options.url or project.store, "normal" if options.durability == "normal" else "full"
+        options.url or project.store,
+        "normal" if options.durability == "normal" else "full",
+        sealing=sealing_for(project),
     )
     check_schema(store)
     versions, running = begin(store, definitions, options.clock.now(), options.check)
@@ -123,7 +127,7 @@ def open_channels(project: Project) -> dict[str, Channel]:
 
 def terms(project: Project) -> Terms:
     """Return what holds for answers: how addresses are remembered, and which channels send again when in doubt."""
-    resend = frozenset(name for name, some in project.channels.items() if some.get("on_unknown") == "resend")
+    resend = frozenset(name for name, some in project.channels.items() if mail_settings(name, some).resends)
     return Terms(digest_of(project), resend, give_up=_patience(project))
 
 
@@ -134,6 +138,14 @@ def _patience(project: Project) -> timedelta:
     if span is None:
         raise ConfigError(f"channels.email.expires_after: cannot read {said!r}; write 48h")
     return span
+
+
+def sealing_for(project: Project) -> Sealing | None:
+    """Return the project's keys with the names of its private attributes, None where it has no keys."""
+    if not project.encryption:
+        return None
+    private = [name for name, attribute in project.data.attributes.items() if attribute.private]
+    return Sealing(project.encryption, private)
 
 
 def digest_of(project: Project) -> Callable[[str, str], str]:

@@ -97,6 +97,7 @@ class Project:
     retention: Mapping[str, timedelta]
     data: Data
     messages: Mapping[str, tuple[Path, ...]]  # "email/cart_plain" -> its files, variants included
+    encryption: tuple[str, ...] = ()  # keys that personal values are sealed with, the newest first
 
 
 @dataclass(frozen=True, slots=True)

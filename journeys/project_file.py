@@ -29,6 +29,7 @@ from journeys.span import parse_span
 KEYS = (
     "project", "timezone", "store", "currency", "secret", "channels", "topics", "caps", "quiet_hours", "holdout",
     "decisions", "tracking", "late", "webhooks", "retention", "web",
+    "encryption",
 )  # fmt: skip
 POLICIES = ("thompson", "vw", "beta", "random", "fixed")
 CHALLENGERS = ("thompson", "vw", "beta", "none")
@@ -89,6 +90,7 @@ def read_project(page: Page, root: Node, data: Data, at: tuple[Path, Mapping[str
     channels, topics = _channels(top), _topics(top)
     web = Fields(page, top.node_of("web"), ("base_url", "bind", "auth", "keys"), "web")
     bind = web.text("bind") or "127.0.0.1:8000"
+    encryption = Fields(page, top.node_of("encryption"), ("keys",), "encryption")
     tracking = Fields(page, top.node_of("tracking"), ("clicks", "opens", "bot_filter", "domain"), "tracking")
     return Project(
         root=folder,
@@ -112,6 +114,7 @@ def read_project(page: Page, root: Node, data: Data, at: tuple[Path, Mapping[str
         retention=_retention(top),
         data=data,
         messages={},
+        encryption=_keys(encryption),
     )
 
 
@@ -125,6 +128,15 @@ def read_zone(page: Page, node: Node | None) -> str | None:
         helps = ("zones are named like Europe/Paris or America/New_York",)
         page.add("R209", node, f'no time zone called "{node.raw}"', helps=helps)
         return None
+
+
+def _keys(fields: Fields) -> tuple[str, ...]:
+    """Return the keys, the newest first: a list, or one text with several, as a variable has it."""
+    node = fields.node_of("keys")
+    if node is None:
+        return ()
+    said = [item.raw for item in fields.items("keys")] if node.kind == "list" else [node.raw]
+    return tuple(key for text in said for key in text.replace(",", " ").split())
 
 
 def _store(top: Fields, folder: Path) -> str:

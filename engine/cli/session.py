@@ -102,9 +102,10 @@ class Session:
     @contextmanager
     def store(self, project: Project) -> Iterator[sa.Engine]:
         """Give the project's store, at this program's schema."""
+        from engine.app import sealing_for
         from engine.store.connect import check_schema, open_store
 
-        store = open_store(self.url(project))
+        store = open_store(self.url(project), sealing=sealing_for(project))
         try:
             check_schema(store)
             yield store

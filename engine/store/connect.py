@@ -12,7 +12,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -21,7 +21,11 @@ from sqlalchemy.pool import QueuePool
 
 from channels.failpoints import reached
 from engine.errors import StoreUnavailable
+from engine.store import wakes
+from engine.store.keyring import check_keys, register, registered
 from engine.store.schema import Schema, check, create, migrate, schema_of
+from engine.store.sealed import give_keys
+from engine.store.sealing import Sealing
 from engine.store.values import from_json, to_json
 
 __all__ = [
@@ -47,10 +51,19 @@ WAYS_OUT = (
 )
 
 
-def open_store(url: str, durability: Literal["full", "normal"] = "full", patience: timedelta = PATIENCE) -> sa.Engine:
-    """Return the engine of the store at `url`, proved to answer; "sqlite://" is a store in memory."""
+def open_store(
+    url: str,
+    durability: Literal["full", "normal"] = "full",
+    patience: timedelta = PATIENCE,
+    sealing: Sealing | None = None,
+) -> sa.Engine:
+    """Return the engine of the store at `url`, proved to answer; "sqlite://" is a store in memory.
+
+    `sealing`: the keys with which personal values are sealed; None where they stand as they are.
+    """
     address = _address(url)
     engine = sa.create_engine(address, json_serializer=to_json, json_deserializer=from_json, **_pool(address))
+    give_keys(engine, sealing)
     if engine.dialect.name == "sqlite":
         _teach_sqlite(engine, durability, patience)
     try:
@@ -68,6 +81,7 @@ def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
     with _telling(engine):
         with engine.begin() as conn:
             yield conn
+            wakes.call(conn)
             reached("commit")
         reached("commit", applied=True)
 
@@ -95,9 +109,17 @@ def alone(conn: sa.Connection) -> None:
 
 
 def check_schema(engine: sa.Engine) -> None:
-    """Raise SchemaOutdated or SchemaNewer unless the store is exactly at this program's schema."""
+    """Raise SchemaOutdated or SchemaNewer unless the store is exactly at this program's schema.
+
+    A store that is sealed is opened with its keys, or not at all: ConfigError.
+    """
     with reading(engine) as conn:
         check(conn)
+        check_keys(conn)
+        noted = registered(conn)
+    if not noted:
+        with writing(engine) as conn:
+            register(conn, datetime.now(UTC))
 
 
 def status(url: str) -> Schema:

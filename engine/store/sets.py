@@ -18,6 +18,8 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.operators import OperatorType
 from sqlalchemy.types import TypeEngine
 
+from engine.store.sealed import many_of
+
 _IN_JSON = "{} IN (SELECT value FROM json_each({}))"
 Upsert = sqlite.Insert | postgresql.Insert
 Many = sa.Insert | sa.Update
@@ -55,7 +57,8 @@ class one_of(FunctionElement[bool]):  # noqa: N801  (reads as the SQL condition 
 
     def __init__(self, column: sa.ColumnElement[Any], values: Iterable[str] | sa.BindParameter[Any]) -> None:
         bound = isinstance(values, sa.BindParameter)
-        given_now = values if bound else sa.bindparam(None, list(values), type_=_Texts(), unique=True)
+        kind = many_of(column) or _Texts()
+        given_now = values if bound else sa.bindparam(None, list(values), type_=kind, unique=True)
         super().__init__(column, given_now)
 
     def self_group(self, against: OperatorType | None = None) -> Self:
@@ -68,7 +71,7 @@ def any_of(column: sa.ColumnElement[Any], parameter: str) -> one_of:
 
     Making a statement costs more than running it, so those of every tick are made once.
     """
-    return one_of(column, sa.bindparam(parameter, type_=_Texts()))
+    return one_of(column, sa.bindparam(parameter, type_=many_of(column) or _Texts()))
 
 
 @compiles(one_of)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from engine.store.columns import EPOCH, HELD, Instant, Json, Key, Word, from_micros, to_micros
+from engine.store.sealed import Attributes, Sealed, SealedJson
 
 __all__ = ["EPOCH", "HELD", "Instant", "Json", "Key", "Word", "from_micros", "to_micros"]
 
@@ -19,7 +20,7 @@ metadata = sa.MetaData()
 contacts = sa.Table(
     "contacts", metadata,
     sa.Column("id", sa.String(200), primary_key=True),
-    sa.Column("attributes", Json, nullable=False),
+    sa.Column("attributes", Attributes, nullable=False),
     sa.Column("consents", sa.Text, nullable=False, server_default=""),  # words of model.Contact.consents
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),
@@ -29,7 +30,7 @@ addresses = sa.Table(
     "addresses", metadata,
     sa.Column("contact_id", sa.String(200), primary_key=True),
     sa.Column("channel", Word, primary_key=True),
-    sa.Column("address", sa.Text, primary_key=True),  # a mailbox, or a push subscription as JSON
+    sa.Column("address", Sealed("address"), primary_key=True),  # a mailbox, or a push subscription as JSON
     sa.Column("suppressed", Word),  # why it must not be used: hard, complaint, gone
     sa.Column("added_at", Instant, nullable=False),
     sa.Column("suppressed_at", Instant),
@@ -53,6 +54,10 @@ consents = sa.Table(
     sa.Column("granted", sa.Boolean, nullable=False),
     sa.Column("source", sa.String(200), nullable=False),
     sa.Column("at", Instant, nullable=False),
+    sa.Column("state", Word, nullable=False, server_default=""),  # pending, granted, withdrawn; "" = as `granted` says
+    sa.Column("text", Key),  # sha256 of the words that were agreed to
+    sa.Column("ip", Sealed("ip")),
+    sa.Column("proof", sa.String(200)),  # how we know: the confirmation, the message whose link it was, what was said
 )  # fmt: skip
 sa.Index("consents_of_contact", consents.c.contact_id)
 
@@ -143,8 +148,9 @@ changes = sa.Table(
     sa.Column("contact_id", sa.String(200), nullable=False),
     sa.Column("at", Instant, nullable=False),
     sa.Column("source", Word, nullable=False),  # import, or journey: a walk's own
-    sa.Column("attributes", Json, nullable=False),  # those that changed, as they were; None = not there
-    sa.Column("addresses", Json, nullable=False),  # rows that were dropped: [channel, address, suppressed, added_at]
+    sa.Column("attributes", Attributes, nullable=False),  # those that changed, as they were; None = not there
+    # rows that were dropped: [channel, address, suppressed, added_at]
+    sa.Column("addresses", SealedJson("addresses"), nullable=False),
 )  # fmt: skip
 sa.Index("changes_of_contact", changes.c.contact_id)
 
@@ -220,7 +226,7 @@ deliveries = sa.Table(
     sa.Column("lease_until", Instant),  # of claimed and sending rows; None otherwise
     sa.Column("sent_at", Instant),  # handed over; while sending or unknown: when it went out of our hands
     sa.Column("ended_at", Instant),  # when it took the end state it has, or went into doubt
-    sa.Column("address", sa.Text),
+    sa.Column("address", Sealed("address")),  # as it stands in `addresses`, to the letter
     sa.Column("provider_id", sa.Text),
     sa.Column("template", sa.String(40)),  # template version that was rendered
     sa.Column("links", Json),  # this person's destinations, where the template does not fix them
@@ -376,4 +382,6 @@ audit = sa.Table(
     sa.Column("at", Instant, nullable=False),
     sa.Column("what", Word, nullable=False),
     sa.Column("detail", Json, nullable=False),
+    sa.Column("who", sa.String(200), nullable=False, server_default=""),  # who asked for it; "" = the engine itself
+    sa.Column("digest", Key),  # of this row and the digest before it; None in rows older than the chain
 )  # fmt: skip
