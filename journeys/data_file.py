@@ -31,7 +31,7 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
 KINDS = ("demographic", "psychographic", "geographic", "behavioural", "firm")
 MARKS = ("required", "private", "sensitive", *KINDS)
 _TYPE = re.compile(r"(?P<type>[a-z]+)(?:\((?P<choices>[^()]*)\))?(?P<marks>(?:\s+[a-z_]+)*)(?:\s*=\s*(?P<default>.+))?")
-_KEYS = ("contact", "events", "segments", "sources", "buying", "visits", "interests")
+_KEYS = ("contact", "events", "segments", "sources", "buying", "visits", "interests", "value")
 _NOTHING = Data({}, BUILT_IN, {})
 
 

@@ -57,6 +57,15 @@ class Interests:
 
 
 @dataclass(frozen=True, slots=True)
+class Worth:
+    """How customers are cut into high, middle and low by what they are worth, and what a lead score is about."""
+
+    high: float = 0.2  # share of the customers
+    middle: float = 0.3
+    goal: str | None = None  # event that a lead comes to; None: that of `buying`
+
+
+@dataclass(frozen=True, slots=True)
 class Data:
     """data.yaml: attributes by name, event -> property -> type, segment -> condition, and how people buy."""
 
@@ -68,6 +77,12 @@ class Data:
     buying: Buying | None = None
     visits: tuple[str, ...] = ()  # events that show that somebody was there
     interests: Interests | None = None
+    worth: Worth = field(default_factory=Worth)  # `value:`
+
+    @property
+    def lead(self) -> str | None:
+        """Return the event that the lead score is about, None when nothing says what people should come to."""
+        return self.worth.goal or (self.buying.event if self.buying else None)
 
 
 @dataclass(frozen=True, slots=True)

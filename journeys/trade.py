@@ -1,4 +1,4 @@
-"""The rest of data.yaml: whom to believe about a person, how people buy and visit, and what shows an interest."""
+"""The rest of data.yaml: whom to believe, how people buy and visit, what shows an interest, who is worth much."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import timedelta
 from journeys.fields import Fields, read_names, read_text
 from journeys.node import Node
 from journeys.page import Page
-from journeys.project import Buying, Data, Interests
+from journeys.project import Buying, Data, Interests, Worth
 
 DEFAULT_RANK = 100
 """The rank of a source that data.yaml does not name."""
@@ -25,6 +25,7 @@ def read_trade(top: Fields, data: Data) -> Data:
         buying=_buying(top, data),
         visits=tuple(node.raw for node in _visits(top) if _known(top.page, node, data)),
         interests=_interests(top, data),
+        worth=_worth(top, data),
     )
 
 
@@ -82,6 +83,20 @@ def _interests(top: Fields, data: Data) -> Interests | None:
         top.page.add("S112", node or fields.keys["half_life"], "`half_life` is longer than nothing")
         return None
     return Interests(fields.text("topic") or "", weights, span)
+
+
+def _worth(top: Fields, data: Data) -> Worth:
+    fields = Fields(top.page, top.node_of("value"), ("high", "middle", "goal"), "value")
+    usual, goal = Worth(), fields.node_of("goal")
+    high, middle = fields.share("high", usual.high), fields.share("middle", usual.middle)
+    if high + middle > 1:
+        top.page.add(
+            "S112",
+            fields.keys.get("high") or fields.keys["middle"],
+            "`high` and `middle` are shares of all customers: at most 100%",
+        )
+        high, middle = usual.high, usual.middle
+    return Worth(high, middle, goal.raw if goal and _known(top.page, goal, data) else None)
 
 
 def _points(page: Page, node: Node) -> bool:

@@ -243,6 +243,7 @@ events:
 buying: {event: order_placed, value: total, items: items}
 visits: [product_viewed]
 interests: {topic: family, weights: {product_viewed: 1, order_placed: 8}, half_life: 30d}
+value: {high: 10%, middle: 25%, goal: product_viewed}
 """
 
 
@@ -261,6 +262,7 @@ def test_data_yaml_says_whom_to_believe_how_people_buy_and_what_shows_an_interes
         {"product_viewed": 1.0, "order_placed": 8.0},
         timedelta(days=30),
     )
+    assert (data.worth.high, data.worth.middle, data.lead) == (0.1, 0.25, "product_viewed")
 
 
 @pytest.mark.parametrize(
@@ -272,6 +274,8 @@ def test_data_yaml_says_whom_to_believe_how_people_buy_and_what_shows_an_interes
         ("[product_viewed]", "[product_view]", 'no event called "product_view"'),
         ("order_placed: 8", "order_placed: -8", "an event weighs more than 0"),
         ("web: 3", "web: 0", "`web` is a whole number from 1 to 1000"),
+        ("high: 10%", "high: 90%", "at most 100%"),
+        ("goal: product_viewed", "goal: product_view", 'no event called "product_view"'),
     ],
 )
 def test_a_slip_in_what_data_yaml_says_of_buying_is_one_problem_at_its_place(loaded, old, new, says):
