@@ -3,6 +3,7 @@
 Rules
 - Templates see plain data only: contact, entry, journey, vars, message, and the addresses of our own pages.
 - A declared attribute without a value is None; a name that is not declared is an error of the template.
+- A mail is signed as its last bytes are made; its return path says whose it is, so that a bounce can be believed.
 - What cannot be written becomes a receipt failed(render) with the template's line, never an exception.
 """
 
@@ -15,15 +16,20 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from channels import dkim
 from channels.channel import Envelope, Receipt
 from channels.errors import TemplateProblem
-from channels.mime import AddressRefused, Letterhead, Mail, letterhead
+from channels.mail_settings import MailSettings, mail_settings
+from channels.mime import AddressRefused, Letterhead, Mail, address, letterhead, split
 from channels.templates import Library, Rendered, Template
 from channels.webhook import METHOD
 from engine.store.delivering import WEBHOOK, Delivery, Draft
 from engine.tokens import Tokens
 from journeys import Journey
 from journeys.project import Project
+
+MAILBOXES = {"bounce": "b", "leave": "u"}
+"""What stands before the + of our own mailboxes, by what their tokens are for."""
 
 Made = tuple[Envelope, Draft | None] | Receipt
 
@@ -36,7 +42,8 @@ class Letters:
     journeys: Mapping[str, Journey]
     library: Library
     tokens: Tokens
-    _heads: dict[tuple[str, str], Letterhead] = field(default_factory=dict)
+    _heads: dict[tuple[str, ...], Letterhead] = field(default_factory=dict)
+    _mail: dict[str, MailSettings] = field(default_factory=dict)
     _declared: dict[str, Any] = field(default_factory=dict)
     _entries: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -117,13 +124,27 @@ class Letters:
             if rendered.ttl is not None:
                 headers["ttl"] = str(rendered.ttl)
             return Envelope(delivery.key, to, rendered.payload(delivery.key), headers=headers), draft
-        head = self._head(delivery)
-        unsubscribe = "" if delivery.transactional else self._page("unsubscribe_url", delivery.key)
+        head, how = self._head(delivery), self._how(delivery.channel)
+        leaves = not delivery.transactional
         mail = Mail(
             delivery.key, to, rendered.subject, rendered.text, rendered.html, now.replace(microsecond=0),
-            unsubscribe_url=unsubscribe,
+            unsubscribe_url=self._page("unsubscribe_url", delivery.key) if leaves else "",
+            unsubscribe_mailto=self._mailbox("leave", delivery.key, how) if leaves else "",
         )  # fmt: skip
-        return Envelope(delivery.key, to, head.pack(mail), sender=head.address), draft
+        sender = self._mailbox("bounce", delivery.key, how) or head.address
+        return Envelope(delivery.key, to, dkim.sign(head.pack(mail), how.signers), sender=sender), draft
+
+    def _how(self, channel: str) -> MailSettings:
+        """Return how mail of this channel is signed and where it comes back to; app.build has read it before."""
+        found = self._mail.get(channel)
+        if found is None:
+            found = self._mail[channel] = mail_settings(channel, self.project.channels.get(channel, {}))
+        return found
+
+    def _mailbox(self, purpose: str, key: str, how: MailSettings) -> str:
+        """Return a signed mailbox of our own: b+ takes bounces, u+ takes wishes to leave; "" when there is none."""
+        token = self.tokens.mailbox(purpose, key) if how.bounces else None
+        return f"{MAILBOXES[purpose]}+{token}@{how.bounces}" if token else ""
 
     def _head(self, delivery: Delivery) -> Letterhead:
         settings = self.project.channels.get(delivery.channel, {})
@@ -132,12 +153,26 @@ class Letters:
         reply_to = str(request.get("reply_to") or settings.get("reply_to") or "")
         if not sender:
             raise ValueError(f"no sender: set `from` under channels.{delivery.channel} in sojourn.yaml")
-        found = self._heads.get((sender, reply_to))
+        stream = (sender, reply_to, delivery.topic, delivery.journey, delivery.message)
+        found = self._heads.get(stream)
         if found is None:
-            once = str(settings.get("idempotency_header") or "")
-            found = letterhead(sender, reply_to=reply_to, idempotency_header=once)
-            self._heads[sender, reply_to] = found
+            once = self._how(delivery.channel).idempotency_header
+            found = letterhead(
+                sender, reply_to=reply_to, idempotency_header=once, headers=self._stream(delivery, sender)
+            )
+            self._heads[stream] = found
         return found
+
+    def _stream(self, delivery: Delivery, sender: str) -> dict[str, str]:
+        """Return the headers by which mailbox providers tell our streams apart: RFC 2919, and Google's Feedback-ID."""
+        domain = address(split(sender)[1]).rpartition("@")[2]
+        words = (delivery.journey, delivery.message, delivery.topic, domain)
+        headers = {"Feedback-ID": ":".join(word.replace(":", "-").replace(" ", "-") for word in words)}
+        topic = self.project.topics.get(delivery.topic)
+        if topic is None or delivery.transactional:
+            return headers
+        title = topic.title.replace("<", "").replace(">", "") if topic.title.isascii() else ""
+        return headers | {"List-Id": f"{title} <{delivery.topic}.{domain}>".strip()}
 
 
 def _own(rendered: Rendered) -> dict[str, str] | None:

@@ -5,6 +5,8 @@ Rules
 - One secret signs, all of them verify, so links in old mail outlive a rotation; tokens never expire.
 - Each purpose signs for itself: a click token can never unsubscribe anybody.
 - A token is read by making it again and comparing, so exactly one text is valid for each key and link.
+- Mailboxes have names of at most 64 characters, and some programs write them in small letters: the tokens of return
+  paths are shorter, and of small letters, digits, "-" and "_" alone.
 - Layout: 24 characters of base64url (16 bytes of MAC, one for the step, one for the link), then the enrollment id as
   it is: 40 characters for the usual key. Longer numbers and unusual ids follow in longer forms.
 """
@@ -14,7 +16,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b32decode, b32encode, urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NotBase64
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
@@ -30,6 +32,9 @@ _SHORTEST_SECRET: Final = 16  # characters; a secret that people typed
 _HEAD: Final = 24
 _WIDE: Final = 254  # the step byte says: both numbers follow in eight more characters
 _TEXT: Final = 255  # the step byte says: the rest is the whole key in base64url
+_MAILBOX: Final = 62  # characters that fit behind "b+"
+_SEAL: Final = 16  # characters of base32: 80 bits of MAC
+_PURPOSES: Final = ("click", "unsubscribe", "preferences", "view", "bounce", "leave")
 
 _Purposes = Mapping[str, "blake2b"]
 
@@ -74,6 +79,26 @@ class Tokens:
         """Return the send key, None unless we made the token to show the message."""
         return self._key("view", token)
 
+    def mailbox(self, purpose: str, key: str) -> str | None:
+        """Return the token for a mailbox's name: `bounce` (return path) or `leave` (unsubscribing by mail).
+
+        None: the key is too long for one.
+        """
+        token = _make_mailbox(self._signers[0][purpose], key)
+        return token if len(token) <= _MAILBOX else None
+
+    def read_mailbox(self, purpose: str, token: str) -> str | None:
+        """Return the send key, None unless we made the token for this purpose; large and small letters are the same."""
+        given = token.lower()
+        key = _named_mailbox(given)
+        if key is None:
+            return None
+        genuine = [
+            compare_digest(given.encode("ascii"), _make_mailbox(signers[purpose], key).encode("ascii"))
+            for signers in self._signers
+        ]
+        return key if any(genuine) else None
+
     def _key(self, purpose: str, token: str) -> str | None:
         found = self._read(purpose, token)
         return found[0] if found is not None and found[1] == 0 else None
@@ -91,10 +116,7 @@ class Tokens:
 def _signers(secret: bytes) -> _Purposes:
     """Return one keyed hash per purpose, to be copied for every token."""
     key = blake2b(secret).digest()
-    return {
-        name: blake2b(key=key, digest_size=16, person=name.encode())
-        for name in ("click", "unsubscribe", "preferences", "view")
-    }
+    return {name: blake2b(key=key, digest_size=16, person=name.encode()) for name in _PURPOSES}
 
 
 def _make(signer: blake2b, key: str, n: int) -> str:
@@ -128,6 +150,30 @@ def _named(token: str) -> tuple[str, int] | None:
     except (NotBase64, ValueError):
         return None
     return f"{rest}:{visit}", n
+
+
+def _make_mailbox(signer: blake2b, key: str) -> str:
+    mac = signer.copy()
+    mac.update(key.encode())
+    seal = b32encode(mac.digest()[:10]).decode().lower()
+    run, _, step = key.rpartition(":")
+    if run.isascii() and run.isalnum() and run == run.lower() and step.isascii() and step.isdigit():
+        return f"{seal}{run}-{step}"
+    return f"{seal}_{b32encode(key.encode()).decode().lower().rstrip('=')}"
+
+
+def _named_mailbox(token: str) -> str | None:
+    """Return the key a mailbox's token speaks of, before anything is verified."""
+    rest = token[_SEAL:]
+    if not rest or len(token) > LONGEST or not token.isascii():
+        return None
+    if not rest.startswith("_"):
+        run, dash, step = rest.rpartition("-")
+        return f"{run}:{step}" if dash else None
+    try:
+        return b32decode(rest[1:].upper() + "=" * (-(len(rest) - 1) % 8)).decode()
+    except (NotBase64, ValueError):
+        return None
 
 
 def load_secrets(project_root: Path, configured: str | None) -> tuple[bytes, ...]:

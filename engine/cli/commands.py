@@ -220,6 +220,11 @@ COMMANDS = (
         "engine.cli.push_key:push_key", ("sojourn config push-key", "sojourn config push-key --json"),
     ),
     Command(
+        "care", "config dkim-key", "[--domain D] [-o FILE]", "make a key that signs mail, and its DNS record",
+        "engine.cli.dkim_key:dkim_key",
+        ("sojourn config dkim-key -o dkim.pem", "sojourn config dkim-key --domain shop.example --ed25519"),
+    ),
+    Command(
         "care", "db status", "", "which schema the store has", "engine.cli.db:status", ("sojourn db status",)
     ),
     Command(

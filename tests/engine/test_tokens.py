@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import stat
 import string
 from base64 import urlsafe_b64encode
@@ -50,6 +51,33 @@ def test_tokens_of_usual_keys_have_at_most_40_characters():
     tokens = Tokens([NEW])
     assert len(tokens.click("0123456789abcdef:12", 7)) == 40
     assert len(tokens.unsubscribe("abcdefghijklmnop:3")) == 40
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_mailbox_token_says_whose_message_it_is_in_letters_that_every_mail_program_keeps(key):
+    tokens = Tokens([NEW])
+    token = tokens.mailbox("bounce", key)
+    assert token is not None
+    assert set(token) <= set(string.ascii_lowercase + string.digits + "-_")
+    assert len(f"b+{token}") <= 64
+    assert tokens.read_mailbox("bounce", token) == tokens.read_mailbox("bounce", token.upper()) == key
+    assert tokens.read_mailbox("leave", token) is None
+    assert Tokens([OLD, NEW]).read_mailbox("bounce", token) == key
+    assert Tokens([OLD]).read_mailbox("bounce", token) is None
+
+
+def test_a_key_that_is_too_long_for_a_mailbox_has_no_token():
+    assert Tokens([NEW]).mailbox("bounce", "x" * 70 + ":1") is None
+
+
+def test_no_mailbox_token_that_is_guessed_or_changed_is_accepted():
+    tokens, guess = Tokens([NEW]), random.Random(3)
+    token = tokens.mailbox("bounce", KEYS[0])
+    for place in range(len(token)):
+        changed = token[:place] + ("a" if token[place] != "a" else "b") + token[place + 1 :]
+        assert tokens.read_mailbox("bounce", changed) is None
+    for length in range(60):
+        assert tokens.read_mailbox("bounce", "".join(guess.choices(string.printable, k=length))) is None
 
 
 def test_a_token_made_for_one_purpose_is_refused_for_every_other():
