@@ -14,7 +14,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ STATES = ("entrance", "gate", "split", "first", "delay", "second", "exit")
 FAR = 10**12
 
 Messages = dict[str, tuple[Any, Any, Any]]  # subject, HTML, text
+Row = Mapping[str, Any] | sqlite3.Row
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -127,7 +128,7 @@ def templates() -> Messages:
     return compiled
 
 
-def pack(key: str, row: sqlite3.Row, parts: tuple[Any, Any, Any]) -> bytes:
+def pack(key: str, row: Row, parts: tuple[Any, Any, Any]) -> bytes:
     names = {"contact": dict(row), "unsubscribe_url": f"https://go.shop.example/u/{key}"}
     subject, html, text = (part.render(names) for part in parts)
     body = [binascii.b2a_qp(part.encode(), istext=True).replace(b"\n", b"\r\n") for part in (text, html)]
@@ -146,28 +147,33 @@ def send_all(path: Path, port: int) -> None:
     """Render and send everything that is queued."""
     conn, parts = connect(path), templates()
     conn.row_factory = sqlite3.Row
+    while rows := conn.execute(
+        "select o.key, o.message, c.* from outbox o join contacts c on c.id = o.contact_id "
+        "where o.status = 'queued' order by o.key limit ?", (BATCH,)
+    ).fetchall():  # fmt: skip
+        sent(port, packed(rows, parts))
+        conn.execute("begin immediate")
+        conn.executemany("update outbox set status = 'sent' where key = ?", [(row["key"],) for row in rows])
+        conn.execute("commit")
+    conn.close()
+
+
+def sent(port: int, mails: Iterable[tuple[bytes, bytes]]) -> None:
+    """Send a batch over one pipelined connection."""
     with socket.create_connection(("127.0.0.1", port)) as wire, wire.makefile("rb") as answers:
         wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         answers.readline()
         wire.sendall(b"EHLO bench\r\n")
         expect(answers, 1)
-        while rows := conn.execute(
-            "select o.key, o.message, c.* from outbox o join contacts c on c.id = o.contact_id "
-            "where o.status = 'queued' order by o.key limit ?", (BATCH,)
-        ).fetchall():  # fmt: skip
-            for mail in packed(rows, parts):
-                wire.sendall(mail[0])
-                expect(answers, 3)
-                wire.sendall(mail[1])
-                expect(answers, 1)
-            conn.execute("begin immediate")
-            conn.executemany("update outbox set status = 'sent' where key = ?", [(row["key"],) for row in rows])
-            conn.execute("commit")
+        for envelope, mail in mails:
+            wire.sendall(envelope)
+            expect(answers, 3)
+            wire.sendall(mail)
+            expect(answers, 1)
         wire.sendall(b"QUIT\r\n")
-    conn.close()
 
 
-def packed(rows: Sequence[sqlite3.Row], parts: Messages) -> Iterator[tuple[bytes, bytes]]:
+def packed(rows: Sequence[Row], parts: Messages) -> Iterator[tuple[bytes, bytes]]:
     for row in rows:
         envelope = f"MAIL FROM:<hello@shop.example>\r\nRCPT TO:<{row['email']}>\r\nDATA\r\n".encode()
         mail = pack(row["key"], row, parts[row["message"]]).replace(b"\r\n.", b"\r\n..")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -39,15 +40,43 @@ def project(folder: Path, variant: Variant) -> Path:
     return root
 
 
-def prepare(root: Path, port: int, count: int, waiting: int = 0) -> tuple[Engine, SimulatedClock]:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a run has its project, its store and the port of its SMTP server, and what else its environment says."""
+
+    root: Path
+    url: str
+    port: int
+    more: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def env(self) -> dict[str, str]:
+        return {"BENCH_STORE": self.url, "BENCH_EMAIL": "smtp", "BENCH_SMTP_PORT": str(self.port), **self.more}
+
+
+def in_file(root: Path, port: int) -> Place:
+    """Return the place of a run on SQLite."""
+    return Place(root, f"sqlite:///{root / 'bench.db'}", port)
+
+
+def prepare(place: Place, count: int, waiting: int = 0) -> tuple[Engine, SimulatedClock]:
     """Return an engine whose store knows the people, and its clock."""
-    url = f"sqlite:///{root / 'bench.db'}"
-    env = {"BENCH_STORE": url, "BENCH_EMAIL": "smtp", "BENCH_SMTP_PORT": str(port)}
-    store = open_store(url)
+    load(place, count, waiting)
+    return opened(place)
+
+
+def opened(place: Place) -> tuple[Engine, SimulatedClock]:
+    """Return an engine on a store that is there, and its clock."""
+    clock = SimulatedClock(NOON)
+    return build(read(place.root, place.env), Options(clock=clock)), clock
+
+
+def load(place: Place, count: int, waiting: int = 0) -> None:
+    """Make the store and everybody in it, before a clock starts."""
+    store = open_store(place.url, "normal")
     with writing(store) as conn:
         create(conn)
-    clock = SimulatedClock(NOON)
-    engine = build(read(root, env), Options(clock=clock, store=store))
+    engine = build(read(place.root, place.env), Options(clock=SimulatedClock(NOON), store=store))
     for batch in _batches(_contacts(count + waiting)):
         with writing(store) as conn:
             add_contacts(conn, batch, NOON, digest_with(b"bench"))
@@ -55,7 +84,7 @@ def prepare(root: Path, port: int, count: int, waiting: int = 0) -> tuple[Engine
         with writing(store) as conn:
             conn.execute(enrollments.insert(), batch)
             ring(conn, (row["contact_id"] for row in batch), NOON + timedelta(days=365))
-    return engine, clock
+    engine.close()
 
 
 def run(engine: Engine, clock: SimulatedClock, count: int) -> float:

@@ -12,7 +12,7 @@ def test_the_reference_journey_moves_everybody_due_and_nobody_else(tmp_path, var
     box = tmp_path / "box"
     box.mkdir()
     with sink.sink(keep=box) as port:
-        engine, clock = whole.prepare(whole.project(tmp_path, variant), port, 100, waiting=20)
+        engine, clock = whole.prepare(whole.in_file(whole.project(tmp_path, variant), port), 100, waiting=20)
         whole.run(engine, clock, 100)
         try:
             assert (whole.rows(engine), sink.accepted(port)) == ((steps, 160), 160)
