@@ -26,7 +26,7 @@ from engine.errors import ConfigError, DefinitionError
 from engine.letters import Letters
 from engine.posting import Post
 from engine.store.connect import check_schema, open_store
-from engine.store.delivering import Terms
+from engine.store.delivering import WEBHOOK, Terms
 from engine.store.sealing import Sealing
 from engine.teaching import Teacher
 from engine.tokens import Tokens, load_secrets
@@ -127,8 +127,9 @@ def open_channels(project: Project) -> dict[str, Channel]:
 
 def terms(project: Project) -> Terms:
     """Return what holds for answers: how addresses are remembered, and which channels send again when in doubt."""
-    resend = frozenset(name for name, some in project.channels.items() if mail_settings(name, some).resends)
-    return Terms(digest_of(project), resend, give_up=_patience(project))
+    resend = {name for name, some in project.channels.items() if mail_settings(name, some).resends}
+    resend.add(WEBHOOK)  # its receiver is told the key, and must bear a second copy
+    return Terms(digest_of(project), frozenset(resend), give_up=_patience(project))
 
 
 def _patience(project: Project) -> timedelta:
