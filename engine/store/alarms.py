@@ -8,6 +8,7 @@ from functools import lru_cache
 
 import sqlalchemy as sa
 
+from engine.store import wakes
 from engine.store.sets import Upsert, any_of, upsert, write
 from engine.store.tables import alarms
 
@@ -17,12 +18,21 @@ _HOLD = (
     .order_by(alarms.c.contact_id)
     .with_for_update()
 )
+_COUNT = sa.select(sa.func.count()).select_from(
+    sa.select(alarms.c.contact_id)
+    .where(alarms.c.due_at <= sa.bindparam("now", type_=alarms.c.due_at.type))
+    .limit(sa.bindparam("most", type_=sa.Integer))
+    .subquery()
+)
 _NEXT = sa.select(sa.func.min(alarms.c.due_at))
 
 
 def ring(conn: sa.Connection, contact_ids: Iterable[str], at: datetime) -> None:
     """Set the alarms of these contacts to `at`, unless they ring earlier."""
-    ring_each(conn, [(contact_id, at) for contact_id in set(contact_ids)])
+    dues = [(contact_id, at) for contact_id in set(contact_ids)]
+    if dues:
+        wakes.rung(conn)
+    ring_each(conn, dues)
 
 
 def ring_each(conn: sa.Connection, dues: Iterable[tuple[str, datetime]]) -> None:
@@ -50,6 +60,11 @@ def hold(conn: sa.Connection, contact_ids: Iterable[str]) -> None:
     """
     if conn.dialect.name == "postgresql":
         conn.execute(_HOLD, {"ids": sorted(set(contact_ids))}).all()
+
+
+def due_count(conn: sa.Connection, now: datetime, most: int) -> int:
+    """Return how many contacts are due, counted up to `most`."""
+    return conn.execute(_COUNT, {"now": now, "most": most}).scalar_one()
 
 
 def next_alarm(conn: sa.Connection) -> datetime | None:
