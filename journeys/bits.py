@@ -31,13 +31,22 @@ ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Bit:
-    """A compiled part: its kind, its closure, and the columns [start, end) of the source it stands for."""
+    """A compiled part: its kind, its closure, and the columns [start, end) of the source it stands for.
+
+    `op` names what it does with its `parts`, `about` says with what else (a name, an operator, which events): enough
+    to say the same in SQL, and to tell when time may change it. Parts: and or not compare in outside contains starts
+    ends add sub mul div minus listed / leaves: const attribute now traits top_interest interest bucket segment any no
+    count sum last first days_since days_since_first sequence / of one part: days_since_date next round lower; min max.
+    """
 
     kind: Kind
     run: Run
     start: int
     end: int
     const: bool = False
+    op: str = "const"
+    parts: tuple[Bit, ...] = ()
+    about: Any = None
 
     @property
     def constant(self) -> Any:
@@ -129,6 +138,23 @@ def member(item: Run, row: Bit, *, wanted: bool) -> Run:
         if found is None or not isinstance(among, list | tuple | set | frozenset):
             return False
         return (found in among) is wanted
+
+    return run
+
+
+def search(how: str, left: Run, right: Run) -> Run:
+    """Return `left contains|starts|ends right`, upper and lower case apart; false when a side is missing or empty.
+
+    A list contains a value that is one of its items.
+    """
+
+    def run(scope: Scope) -> bool:
+        within, word = left(scope), right(scope)
+        if how == "contains" and isinstance(within, list | tuple):
+            return word is not None and word in within
+        if not isinstance(within, str) or not isinstance(word, str) or not word:
+            return False
+        return {"contains": word in within, "starts": within.startswith(word), "ends": within.endswith(word)}[how]
 
     return run
 

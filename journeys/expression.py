@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from journeys.place import Place
+
+if TYPE_CHECKING:
+    from journeys.bits import Bit
 
 
 class Happening(Protocol):
@@ -38,6 +41,9 @@ class Scope:
     entry_at: datetime | None = None
     state_at: datetime | None = None
     segments: Mapping[str, Expression] = field(default_factory=dict)
+    traits: Mapping[str, Any] = field(default_factory=dict)
+    """What was worked out about the person: "value" -> name -> figure, "interests" -> topic -> [score, micros]."""
+    who: str = ""  # the contact's id
 
 
 def _uncompiled(_: Scope) -> Any:
@@ -56,6 +62,9 @@ class Expression:
     run: Callable[[Scope], Any] = field(default=_uncompiled, compare=False, repr=False)
     # contact attributes that may be missing and are not compared with none: name -> its place
     gaps: Mapping[str, Place] = field(default_factory=dict, compare=False, repr=False)
+    attributes: frozenset[str] = frozenset()  # of the contact that it names
+    traits: bool = False  # it asks for value or interests
+    root: Bit | None = field(default=None, compare=False, repr=False)  # what it is made of
 
     def value(self, scope: Scope) -> Any:
         """Return the value, None where something it reads is missing."""

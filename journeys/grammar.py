@@ -21,6 +21,9 @@ GRAMMAR = r"""
     | sum OP sum -> comparison
     | sum "in" sum -> within_list
     | sum "not" "in" sum -> outside_list
+    | sum "contains" sum -> contains
+    | sum "starts" sum -> starts
+    | sum "ends" sum -> ends
 ?sum: term
     | sum "+" term -> add
     | sum "-" term -> sub

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from journeys.bits import Run
+from journeys.bits import Bit, Run
 from journeys.expression import Happening, Scope
 
 
@@ -22,6 +23,8 @@ class Asked:
     where: Run | None = None
     within: timedelta | None = None
     since: str = ""
+    test: Bit | None = None  # what `where` is made of
+    prop: str = ""  # the property that is added up or read
 
     def found(self, scope: Scope) -> Iterator[Happening]:
         """Yield the events meant, newest first."""
@@ -55,6 +58,8 @@ def _seeing(scope: Scope, happening: Happening) -> Scope:
         scope.entry_at,
         scope.state_at,
         scope.segments,
+        scope.traits,
+        scope.who,
     )
 
 
@@ -71,27 +76,51 @@ def count(asked: Asked) -> Run:
 
 
 def total(asked: Asked, prop: str) -> Run:
-    return lambda scope: sum(
-        value
-        for happening in asked.found(scope)
-        if isinstance(value := happening.data.get(prop), int | float) and not isinstance(value, bool)
-    )
+    return lambda scope: added(figure(happening, prop) for happening in asked.found(scope))
+
+
+def figure(happening: Happening, prop: str) -> float:
+    """Return a property as a number, 0 where it is none."""
+    value = happening.data.get(prop)
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else 0
+
+
+def added(values: Iterable[float]) -> float:
+    """Return the sum to six places: three times 0.1 is 0.3, here and in SQL."""
+    every = list(values)
+    return sum(every) if all(isinstance(value, int) for value in every) else round(math.fsum(every), 6)
 
 
 def last(asked: Asked, prop: str) -> Run:
-    def run(scope: Scope) -> Any:
-        happening = next(asked.found(scope), None)
-        return None if happening is None else happening.data.get(prop)
+    return lambda scope: _read(next(asked.found(scope), None), prop)
 
-    return run
+
+def first(asked: Asked, prop: str) -> Run:
+    return lambda scope: _read(oldest(asked, scope), prop)
+
+
+def oldest(asked: Asked, scope: Scope) -> Happening | None:
+    """Return the first event that is meant."""
+    found = None
+    for happening in asked.found(scope):
+        found = happening
+    return found
+
+
+def _read(happening: Happening | None, prop: str) -> Any:
+    return None if happening is None else happening.data.get(prop)
 
 
 def days_since_event(asked: Asked) -> Run:
-    def run(scope: Scope) -> float | None:
-        happening = next(asked.found(scope), None)
-        return None if happening is None else (scope.now - happening.at) / timedelta(days=1)
+    return lambda scope: _days(next(asked.found(scope), None), scope)
 
-    return run
+
+def days_since_first(asked: Asked) -> Run:
+    return lambda scope: _days(oldest(asked, scope), scope)
+
+
+def _days(happening: Happening | None, scope: Scope) -> float | None:
+    return None if happening is None else (scope.now - happening.at) / timedelta(days=1)
 
 
 def days_since_date(part: Run) -> Run:

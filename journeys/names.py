@@ -11,6 +11,12 @@ from journeys.expression import Scope
 from journeys.kinds import ANY, DATE, NUMBER, READERS, Kind, kind_of, kind_of_value
 from journeys.project import Data
 
+FIGURES = {
+    "alive": "number", "orders_next": "number", "worth": "number", "recency": "number", "frequency": "number",
+    "monetary": "number", "rfm": "text", "lead": "number", "tier": "text",
+}  # fmt: skip
+"""What `value.` says of a person, and of which type: see docs/segments.md."""
+
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -94,6 +100,13 @@ _MOMENTS: dict[str, tuple[Kind, Callable[[Scope], Any]]] = {
 }
 
 
+def figure(name: str) -> tuple[Kind, Run] | Unknown:
+    """Return `value.<name>`: what was worked out about what the person is worth."""
+    if name not in FIGURES:
+        return Unknown(f'value has no "{name}"', tuple(FIGURES))
+    return kind_of(FIGURES[name], f"value.{name}", maybe=True), lambda scope: scope.traits.get("value", {}).get(name)
+
+
 def find(names: Names, root: str, name: str) -> tuple[Kind, Run] | Unknown:
     """Return what `root.name` is, or what to say when it is nothing."""
     match root:
@@ -109,10 +122,12 @@ def find(names: Names, root: str, name: str) -> tuple[Kind, Run] | Unknown:
             return constant(root, names.params, name)
         case "now":
             return moment(name)
+        case "value":
+            return figure(name)
         case "journey" if names.journey:
             return ANY, lambda scope: scope.journey.get(name)
         case _:
             return Unknown(f'nothing is called "{root}" here', ROOTS)
 
 
-ROOTS = ("contact", "entry", "event", "journey", "vars", "params", "now")
+ROOTS = ("contact", "entry", "event", "journey", "vars", "params", "now", "value")

@@ -27,12 +27,15 @@ from journeys.kinds import (
 )
 from journeys.names import Names, Unknown, find
 from journeys.page import near, sure
+from journeys.person import TOP_INTEREST, half_life, top_interest
 from journeys.place import Place
 from journeys.problem import Edit, Problem
 from journeys.span import parse_span
 
 if TYPE_CHECKING:
     from journeys.grammar import Leaf
+
+_ROOTS = {"contact": "attribute", "value": "traits"}
 
 Answer = tuple[Expression | None, list[Problem]]
 
@@ -61,7 +64,11 @@ def parse(source: str, place: Place, names: Names, wanted: str = "any") -> Answe
         return None, reading.problems
     needs, segments = dict(reading.needs), frozenset(reading.segments)
     kind = bit.kind.name if bit.kind.name != "none" else "any"
-    return Expression(source, place, kind, needs, segments, bit.run, reading.gaps()), reading.problems
+    attributes, traits = frozenset(reading.attributes), reading.traits
+    return (
+        Expression(source, place, kind, needs, segments, bit.run, reading.gaps(), attributes, traits, bit),
+        reading.problems,
+    )
 
 
 class Reading:
@@ -72,6 +79,8 @@ class Reading:
         self.problems: list[Problem] = []
         self.needs: dict[str, timedelta | None] = {}
         self.segments: set[str] = set()
+        self.attributes: set[str] = set()
+        self.traits = False
         self.missing: dict[str, Place] = {}  # contact attributes that may have no value, by name
         self.provided: set[str] = set()  # those of them that the words compare with none
         self.calls = Calls(self)
@@ -123,6 +132,7 @@ class Reading:
         props = self.names.data.events.get(event, {})
         inner = Reading(self.source, self.place, replace(self.names, event=props))
         inner.problems, inner.needs, inner.segments = self.problems, self.needs, self.segments
+        inner.attributes = self.attributes
         inner.missing, inner.provided = self.missing, self.provided
         return inner
 
@@ -148,6 +158,10 @@ class Reading:
 
     def path(self, leaf: Leaf, span: tuple[int, int]) -> Bit:
         words, (start, end) = leaf.children, span
+        if [str(word) for word in words] == [TOP_INTEREST]:
+            self.traits = True
+            run = top_interest(half_life(self.names.data))
+            return Bit(Kind("text", TOP_INTEREST, maybe=True), run, *span, op=TOP_INTEREST)
         if len(words) != 2:
             return self.unknown("X301", span, self._bare(str(words[0]), len(words)))
         root, name = str(words[0]), str(words[1])
@@ -159,7 +173,11 @@ class Reading:
         if root == "contact" and found[0].maybe:
             col = self.place.col + end - len(name)
             self.missing.setdefault(name, replace(self.place, col=col, end_col=col + len(name)))
-        return Bit(found[0], found[1], *span, const=root in ("vars", "params"))
+        self.traits |= root == "value"
+        if root == "contact":
+            self.attributes.add(name)
+        const = root in ("vars", "params")
+        return Bit(found[0], found[1], *span, const=const, op=_ROOTS.get(root, "const" if const else root), about=name)
 
     def _bare(self, word: str, size: int) -> Unknown:
         if size > 2:
@@ -179,12 +197,12 @@ def _trees(leaf: Leaf) -> list[Leaf]:
 
 def _or(reading: Reading, leaf: Leaf, span: tuple[int, int]) -> Bit:
     parts = reading.conditions(leaf)
-    return Bit(FLAG, bits.either([part.run for part in parts]), *span)
+    return Bit(FLAG, bits.either([part.run for part in parts]), *span, op="or", parts=tuple(parts))
 
 
 def _and(reading: Reading, leaf: Leaf, span: tuple[int, int]) -> Bit:
     parts = reading.conditions(leaf)
-    return Bit(FLAG, bits.both([part.run for part in parts]), *span)
+    return Bit(FLAG, bits.both([part.run for part in parts]), *span, op="and", parts=tuple(parts))
 
 
 def _not(reading: Reading, leaf: Leaf, span: tuple[int, int]) -> Bit:
@@ -197,7 +215,7 @@ def _not(reading: Reading, leaf: Leaf, span: tuple[int, int]) -> Bit:
             f"this is also true for everyone without {name}",
             helps=(f"say what you mean for them: `{name} == none or …` or `{name} != none and …`",),
         )
-    return Bit(FLAG, bits.negation(part.run), *span)
+    return Bit(FLAG, bits.negation(part.run), *span, op="not", parts=(part,))
 
 
 def _comparison(reading: Reading, leaf: Leaf, span: tuple[int, int]) -> Bit:
@@ -213,7 +231,8 @@ def _comparison(reading: Reading, leaf: Leaf, span: tuple[int, int]) -> Bit:
     maybe = next((bit for bit in (one, two) if bit.kind.maybe), None)
     missing = maybe is not None and NONE not in (one.kind, two.kind)
     called = f"?{reading.source[maybe.start : maybe.end]}" if missing and maybe else ""
-    return Bit(Kind("flag", called, maybe=missing), run, *span, const=one.const and two.const)
+    const = one.const and two.const
+    return Bit(Kind("flag", called, maybe=missing), run, *span, const, "compare", (one, two), op)
 
 
 def _compared(op: str, one: Bit, two: Bit) -> bits.Run:
@@ -281,7 +300,25 @@ def _in(reading: Reading, leaf: Leaf, span: tuple[int, int]) -> Bit:
             reading.say("X302", (row.start, row.end), says, label=label)
     run = bits.member(item.run, row, wanted=leaf.data == "within_list")
     called = f"?{reading.source[item.start : item.end]}" if item.kind.maybe else ""
-    return Bit(Kind("flag", called, maybe=item.kind.maybe), run, *span)
+    op = "in" if leaf.data == "within_list" else "outside"
+    return Bit(Kind("flag", called, maybe=item.kind.maybe), run, *span, op=op, parts=(item, row))
+
+
+def _search(reading: Reading, leaf: Leaf, span: tuple[int, int]) -> Bit:
+    """Return `text contains|starts|ends text`, or `list contains value`."""
+    one, two = (reading.read(child) for child in _trees(leaf))
+    how = str(leaf.data)
+    fits = ("text", "any", "list") if how == "contains" else ("text", "any")
+    if one.kind.name not in fits:
+        what = "text or a list" if how == "contains" else "text"
+        reading.say("X302", (one.start, one.end), f"`{how}` looks into {what}, but this is {one.kind}")
+    elif one.kind.name == "text":
+        reading.expect(two, "text")
+        if two.const and two.constant == "":
+            reading.say("X302", (two.start, two.end), f"`{how}` needs a part of the text to look for")
+    run = bits.search(how, one.run, two.run)
+    called = f"?{reading.source[one.start : one.end]}" if one.kind.maybe else ""
+    return Bit(Kind("flag", called, maybe=one.kind.maybe), run, *span, op=how, parts=(one, two))
 
 
 def _sum(reading: Reading, leaf: Leaf, span: tuple[int, int]) -> Bit:
@@ -289,35 +326,36 @@ def _sum(reading: Reading, leaf: Leaf, span: tuple[int, int]) -> Bit:
     name, const = str(leaf.data), one.const and two.const
     kinds = (one.kind.name, two.kind.name)
     run = bits.arithmetic(name, one.run, two.run)
-    maybe = one.kind.maybe or two.kind.maybe
+    maybe, parts = one.kind.maybe or two.kind.maybe, (one, two)
     if "any" in kinds:
-        return Bit(ANY, run, *span, const=const)
+        return Bit(ANY, run, *span, const, name, parts)
     if kinds == ("date", "duration") and name in ("add", "sub"):
-        return Bit(Kind("date", maybe=maybe), bits.shift_date(1 if name == "add" else -1, one.run, two.run), *span)
+        shifted = bits.shift_date(1 if name == "add" else -1, one.run, two.run)
+        return Bit(Kind("date", maybe=maybe), shifted, *span, False, name, parts)
     if kinds == ("duration", "duration") and name in ("add", "sub"):
-        return Bit(DURATION, run, *span, const=const)
+        return Bit(DURATION, run, *span, const, name, parts)
     if set(kinds) == {"duration", "number"} and name in ("mul", "div") and (name, kinds[0]) != ("div", "number"):
-        return Bit(DURATION, run, *span, const=const)
+        return Bit(DURATION, run, *span, const, name, parts)
     if kinds != ("number", "number"):
         verb = {"add": "add {1} to {0}", "sub": "take {1} from {0}", "mul": "multiply {0} by {1}"}.get(name)
         said = (verb or "divide {0} by {1}").format(one.kind, two.kind)
         reading.say("X302", span, f"cannot {said}")
         return reading.nothing(span)
-    return Bit(Kind("number", maybe=maybe), run, *span, const=const)
+    return Bit(Kind("number", maybe=maybe), run, *span, const, name, parts)
 
 
 def _minus(reading: Reading, leaf: Leaf, span: tuple[int, int]) -> Bit:
     part = reading.read(_trees(leaf)[0])
     if part.kind.name not in ("number", "duration", "any"):
         reading.say("X302", span, f"there is no minus of {part.kind}")
-    return Bit(part.kind, bits.minus(part.run), *span, const=part.const)
+    return Bit(part.kind, bits.minus(part.run), *span, part.const, "minus", (part,))
 
 
 def _listed(reading: Reading, leaf: Leaf, span: tuple[int, int]) -> Bit:
     parts = [reading.read(child) for child in _trees(leaf)]
     const = all(part.const for part in parts)
     run = bits.row([part.run for part in parts])
-    return Bit(LIST, bits.always(run(bits.NOWHERE)) if const else run, *span, const=const)
+    return Bit(LIST, bits.always(run(bits.NOWHERE)) if const else run, *span, const, "listed", tuple(parts))
 
 
 def _literal(kind: Kind, value: Any, span: tuple[int, int]) -> Bit:
@@ -340,6 +378,9 @@ _WORK: Mapping[str, Callable[[Reading, Leaf, tuple[int, int]], Bit]] = {
     "comparison": _comparison,
     "within_list": _in,
     "outside_list": _in,
+    "contains": _search,
+    "starts": _search,
+    "ends": _search,
     "add": _sum,
     "sub": _sum,
     "mul": _sum,

@@ -60,6 +60,8 @@ class Look:
             entry_at=enrollment.entered_at,
             state_at=enrollment.state_at,
             segments=self.moment.segments,
+            traits=self.snapshot.traits,
+            who=self.snapshot.contact.id,
         )
 
     def chance(self, what: str) -> float:

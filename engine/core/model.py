@@ -115,6 +115,7 @@ class Snapshot:
     # ended: journey -> (runs so far, end of the last run), of runs that are over
     lately: Mapping[str, datetime] = field(default_factory=dict)
     hours: tuple[int, ...] = ()
+    traits: Mapping[str, Any] = field(default_factory=dict)  # "value" and "interests", where some condition asks
 
 
 class Policy(Protocol):

@@ -124,6 +124,7 @@ def after(snapshot: Snapshot, taken: Step, look: Look) -> Snapshot:
     return Snapshot(
         contact, _replaced(snapshot.enrollments, enrollment), snapshot.events, (*snapshot.recent, *sent),
         snapshot.scores, snapshot.features, snapshot.kept, ended, snapshot.lately, snapshot.hours,
+        snapshot.traits,
     )  # fmt: skip
 
 
