@@ -12,8 +12,7 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from engine.store import signs
-from engine.store.tables import audit
+from engine.store import auditing, signs
 
 AFRESH = timedelta(days=1)
 
@@ -31,5 +30,5 @@ class Rhythm:
         """Return the shares of signs by local hour; empty when there are too few to say."""
         if self.names and (self._since is None or now - self._since >= AFRESH):
             self._hours, self._since = signs.everyone(conn, now, self.names, self.zone), now
-            conn.execute(audit.insert().values(at=now, what="hours", detail={"hours": list(self._hours)}))
+            auditing.note(conn, auditing.HOURS, {"hours": list(self._hours)}, now)
         return self._hours

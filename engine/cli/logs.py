@@ -6,6 +6,7 @@ import logging
 
 from engine.cli.session import Session
 from engine.errors import EngineError
+from engine.redacting import redacted
 
 
 class _Lines(logging.Handler):
@@ -18,9 +19,9 @@ class _Lines(logging.Handler):
         error = record.exc_info[1] if record.exc_info else None
         if error is not None:
             said += f": {error}" if isinstance(error, EngineError) else f": {type(error).__name__}: {error}"
-        self._session.warn(f"{_time(record)} warn   {said}")
+        self._session.warn(f"{_time(record)} warn   {redacted(said)}")
         if record.exc_info and self._session.flags.verbose:
-            self._session.warn(logging.Formatter().formatException(record.exc_info))
+            self._session.warn(redacted(logging.Formatter().formatException(record.exc_info)))
 
 
 def _time(record: logging.LogRecord) -> str:

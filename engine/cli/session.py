@@ -105,6 +105,7 @@ class Session:
         from engine.app import sealing_for
         from engine.store.connect import check_schema, open_store
 
+        self._sign()
         store = open_store(self.url(project), sealing=sealing_for(project))
         try:
             check_schema(store)
@@ -119,12 +120,28 @@ class Session:
 
         from engine.app import Options, build
 
+        self._sign()
         given = options or Options()
         engine = build(definitions, replace(given, url=given.url or self.flags.url, check=check_messages))
         try:
             yield engine
         finally:
             engine.close()
+
+    def _sign(self) -> None:
+        """Let the audit know who asks: the user of the machine; a server acts for itself."""
+        from getpass import getuser
+        from socket import gethostname
+
+        from engine.store.auditing import actor
+
+        if self.command.partition(" ")[0] in ("serve", "tick"):
+            return
+        try:
+            user = getuser()
+        except (KeyError, OSError):  # a container may run under a number without a name
+            user = str(os.getuid())
+        actor.set(f"{user}@{gethostname()}")
 
     def clock(self) -> Clock:
         """Return the clock to go by: the machine's, or one that stands at --now."""

@@ -62,7 +62,13 @@ def open_store(
     `sealing`: the keys with which personal values are sealed; None where they stand as they are.
     """
     address = _address(url)
-    engine = sa.create_engine(address, json_serializer=to_json, json_deserializer=from_json, **_pool(address))
+    engine = sa.create_engine(
+        address,
+        json_serializer=to_json,
+        json_deserializer=from_json,
+        hide_parameters=True,  # what people are called has no place in an error message
+        **_pool(address),
+    )
     give_keys(engine, sealing)
     if engine.dialect.name == "sqlite":
         _teach_sqlite(engine, durability, patience)

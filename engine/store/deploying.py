@@ -16,9 +16,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from engine.store import placing
+from engine.store import auditing, placing
 from engine.store.sets import one_of, write
-from engine.store.tables import audit, deployments, dictionaries, displaced, enrollments, pauses, schedules
+from engine.store.tables import deployments, dictionaries, displaced, enrollments, pauses, schedules
 from journeys import EXIT
 
 d = deployments.c
@@ -256,7 +256,7 @@ def _drawn_since(conn: sa.Connection, some: Sequence[Displaced]) -> dict[str, di
 
 def note(conn: sa.Connection, what: str, detail: Mapping[str, Any], now: datetime) -> None:
     """Write a row of the audit: who looks later wants to know what changed when."""
-    conn.execute(audit.insert().values(at=now, what=what, detail=dict(detail)))
+    auditing.note(conn, what, detail, now)
 
 
 def numbers(conn: sa.Connection, journeys: Iterable[str]) -> dict[tuple[str, str], int]:

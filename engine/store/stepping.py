@@ -5,13 +5,15 @@ One tick is one transaction: `with writing(engine) as conn: commit(conn, walk(cl
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 import sqlalchemy as sa
 
+from engine.store import auditing
 from engine.store.alarms import next_alarm
 from engine.store.snapshots import Needs, claim
-from engine.store.tables import alarms, audit, enrollments
+from engine.store.tables import alarms, enrollments
 from engine.store.walked import Acting, Committed, Walked, commit
 
 __all__ = ["Acting", "Committed", "Needs", "Walked", "claim", "commit", "next_alarm", "park"]
@@ -23,8 +25,10 @@ def park(conn: sa.Connection, contact_id: str, reason: str, now: datetime) -> in
     Its fresh events stay fresh: once it is unparked they are seen.
     """
     running = (enrollments.c.contact_id == contact_id) & enrollments.c.status.in_(("active", "queued"))
-    parked = conn.execute(enrollments.update().where(running).values(status="parked", reason=reason)).rowcount
+    stopped = enrollments.update().where(running).values(status="parked", reason=reason).returning(enrollments.c.id)
+    runs = sorted(conn.execute(stopped).scalars())
     conn.execute(alarms.delete().where(alarms.c.contact_id == contact_id))
-    note = {"contact": contact_id, "reason": reason, "runs": parked}
-    conn.execute(audit.insert().values(at=now, what="parked", detail=note))
-    return parked
+    # the audit outlives the person, and what a mistake says may hold their values: it names runs and the kind alone
+    kind = re.split(r"[^\w.]", reason.strip().rpartition("\n")[2], maxsplit=1)[0][:80]
+    auditing.note(conn, "parked", {"contact": auditing.trace(contact_id, now), "runs": runs, "mistake": kind}, now)
+    return len(runs)

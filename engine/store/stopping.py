@@ -15,8 +15,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from engine.store import auditing
 from engine.store.sets import given, upsert
-from engine.store.tables import HARM, audit, decisions, events, stops
+from engine.store.tables import HARM, decisions, events, stops
 
 c = decisions.c
 e = events.c
@@ -111,4 +112,4 @@ def _set(conn: sa.Connection, arm: Arm, values: dict[str, Any]) -> None:
 
 def note(conn: sa.Connection, what: str, detail: dict[str, Any], now: datetime) -> None:
     """Write a row of the audit."""
-    conn.execute(audit.insert().values(at=now, what=what, detail=detail))
+    auditing.note(conn, what, detail, now)

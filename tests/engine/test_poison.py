@@ -11,6 +11,7 @@ from lawbook import START, Case, world
 
 from engine.core.chance import name
 from engine.core.walk import walk
+from engine.store.auditing import trace
 from engine.store.connect import reading
 from engine.store.intake import NewEvent
 from engine.store.tables import audit, decisions, deliveries, enrollments, policies
@@ -54,8 +55,8 @@ def test_a_contact_whose_step_raises_is_parked_with_the_reason_and_the_batch_goe
     assert set(statuses(made)) == {"p0", "p1", "p3"}
     with reading(made.engine.store) as conn:
         [note] = conn.execute(sa.select(audit.c.detail).where(audit.c.what == "parked")).scalars()
-    assert note["contact"] == "p2"
-    assert "a bug" in note["reason"]
+        at = conn.execute(sa.select(audit.c.at).where(audit.c.what == "parked")).scalar_one()
+    assert note == {"contact": trace("p2", at), "runs": [], "mistake": "RuntimeError"}
 
 
 def test_a_contact_whose_rows_cannot_be_written_is_parked_alone(tmp_path: Path) -> None:
