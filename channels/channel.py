@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, Protocol, runtime_checkable
+
+Kind = Literal["", "hard", "soft", "policy", "content", "gone", "config", "render"]
+Block = Literal["", "maybe", "sure"]
+"""Whether it is us who were refused, so that the next message to the same provider would fare alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +32,20 @@ class Envelope:
 class Receipt:
     """What the world answered at once (reliability.md 2.3, 2.4).
 
-    sent: accepted. deferred: refused for now, safe to try again (at `retry_at` when the world said so).
+    sent: accepted. deferred: refused for now, safe to try again (at `retry_at`, or after `retry_in`, when the world
+    said so).
     failed: refused for good; `kind` says what that means for the address. unknown: in doubt, it may have arrived.
     withheld: `intend` said no, nothing was sent.
     """
 
     key: str
     status: Literal["sent", "deferred", "failed", "unknown", "withheld"]
-    kind: Literal["", "hard", "soft", "policy", "content", "gone", "config", "render"] = ""
+    kind: Kind = ""
     detail: str = ""
     provider_id: str = ""
     retry_at: datetime | None = None
+    retry_in: timedelta | None = None
+    block: Block = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +59,10 @@ class Feedback:
 
 
 Intend = Callable[[Sequence[str]], frozenset[str]]
-"""Write `sending` for these keys in one commit; return the keys that may go (the others were withdrawn)."""
+"""Write `sending` for these keys in one commit; return the keys that may go (the others were withdrawn).
+
+Asked with no keys, now and then during a long wait, it only keeps the claim alive.
+"""
 
 
 class Channel(Protocol):

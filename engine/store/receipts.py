@@ -139,7 +139,8 @@ def _judge(row: sa.Row[Any], receipt: Receipt, now: datetime, terms: Terms) -> _
             return replace(after, status="queued", kind=RESENT, attempt=row.attempt + 1, next_at=now)
         return replace(after, sent_at=row.sent_at or now)
     if receipt.status in ("deferred", "unknown"):  # in doubt, but never begun: the ledger knows better
-        return _defer(after, receipt.retry_at, now, terms)
+        said = receipt.retry_at or (now + receipt.retry_in if receipt.retry_in is not None else None)
+        return _defer(after, said, now, terms)
     return after
 
 

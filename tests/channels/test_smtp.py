@@ -9,12 +9,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import pytest
 
 from channels.channel import Envelope, Receipt
 from channels.errors import ChannelUnavailable
 from channels.smtp import SmtpChannel
+from channels.smtp_answers import Reply, receipt, retry_in
 from channels.smtp_line import SmtpSettings, Timeouts
 
 BODY = b"Subject: Hi\r\n\r\n.dots\r\n..\r\nend\r\n"
@@ -159,12 +161,18 @@ TABLE = [
     ("rcpt--552_5.2.2_full", "failed", "soft"),
     ("rcpt--550_5.7.1_blocked", "failed", "policy"),
     ("rcpt--550_5.7.515_not_authenticated", "failed", "policy"),
+    ("rcpt--554_client_blocked_using_zen.spamhaus.org", "failed", "policy"),
+    ("rcpt--554_5.0.0_relay_access_denied", "failed", "policy"),
+    ("rcpt--550_5.4.4_host_not_found", "failed", "hard"),
+    ("rcpt--550_mailbox_over_quota", "failed", "soft"),
+    ("rcpt--421_4.7.28_unusual_rate_of_mail", "deferred", ""),
     ("rcpt--530_5.7.0_log_in_first", "deferred", "config"),
     ("rcpt--drop", "deferred", ""),
     ("rcpt--stall", "deferred", ""),
     ("data--451_4.3.0_later", "deferred", ""),
     ("data--554_5.7.1_no", "failed", "policy"),
     ("data--554_no", "failed", "content"),
+    ("data--552_5.3.4_too_large", "failed", "content"),
     ("data--drop", "deferred", ""),
     ("data--stall", "deferred", ""),
     ("dot--452_4.3.1_storage", "deferred", ""),
@@ -186,6 +194,39 @@ def test_an_answer_means(channel: SmtpChannel, local: str, status: str, kind: st
     assert second.status == "sent", second
 
 
+@pytest.mark.parametrize(
+    ("words", "block"),
+    [
+        ("550 5.7.515 Access denied, sending domain does not meet the required authentication level", "sure"),
+        ("550 5.7.26 unauthenticated", "sure"),
+        ("550 5.7.1 blocked", "maybe"),
+        ("421 4.7.0 too many connections", "maybe"),
+        ("550 5.1.1 unknown", ""),
+        ("450 4.2.0 greylisted", ""),
+        ("552 5.2.2 full", ""),
+    ],
+)
+def test_it_is_known_whether_we_or_the_reader_were_refused(words: str, block: str) -> None:
+    code, _, text = words.partition(" ")
+    assert receipt("k", "rcpt", Reply(int(code), text)).block == block
+
+
+@pytest.mark.parametrize(
+    ("words", "wait"),
+    [
+        ("try again in 5 minutes", timedelta(minutes=5)),
+        ("please retry after 90 seconds", timedelta(seconds=90)),
+        ("greylisted for 300s", timedelta(minutes=5)),
+        ("come back in 2 hours", timedelta(hours=2)),
+        ("in 5 sec", timedelta(minutes=1)),
+        ("in 99999 hours", timedelta(days=1)),
+        ("later", None),
+    ],
+)
+def test_a_time_to_try_again_is_read_and_kept_within_reason(words: str, wait: timedelta | None) -> None:
+    assert retry_in(words) == wait
+
+
 def test_the_servers_words_are_kept(channel: SmtpChannel) -> None:
     (answer,) = send(channel, "rcpt--550_5.1.1_unknown")
     assert answer.detail == "550 5.1.1 unknown"
@@ -193,7 +234,7 @@ def test_the_servers_words_are_kept(channel: SmtpChannel) -> None:
 
 def test_a_server_that_names_a_time_is_believed(channel: SmtpChannel) -> None:
     (answer,) = send(channel, "rcpt--450_try_again_in_90_seconds")
-    assert answer.retry_at is not None
+    assert answer.retry_in == timedelta(seconds=90)
 
 
 def test_the_message_arrives_byte_for_byte(channel: SmtpChannel, relay: Relay) -> None:
