@@ -3,7 +3,7 @@
 Rules
 - Jobs are code and live in memory: what must happen later is a due time in the store, never a job here.
 - A job never runs beside itself; beats missed while it ran, or while the machine slept, come to one.
-- A job that raises is logged once until it changes its mind, and beats on.
+- A job that raises is logged once until it changes its mind, and beats on; a database that does not answer is a line.
 """
 
 from __future__ import annotations
@@ -13,14 +13,17 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Self
+from typing import Self, TypeVar
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from engine.errors import EngineError
+
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
 Job = Callable[[], object]
 
 _JUMP = 30.0  # seconds by which the wall clock may part from the steady one before beats are set anew
@@ -99,7 +102,7 @@ class _Beat:
         self._wished = False
         self._running = False
         self._ended = False
-        self._complaint: str | None = None
+        self._complaints = Complaints()
 
     def wish(self) -> bool:
         """Ask for a run; return whether it has to be put on the schedule."""
@@ -130,14 +133,32 @@ class _Beat:
             return True
 
     def _once(self) -> None:
+        self._complaints.heard(self._name, self._job)
+
+
+class Complaints:
+    """Runs things that may fail: each failure is logged once, until it is another one or it works again."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, str] = {}
+
+    def heard(self, name: str, job: Callable[[], T]) -> T | None:
+        """Return what the job returns, None when it failed. What the operator has to see to is said in a line."""
         try:
-            self._job()
-        except Exception as error:
+            done = job()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is said, and the next beat comes
             complaint = f"{type(error).__name__}: {error}"
-            if complaint != self._complaint:
-                log.exception("%s failed and will be tried again", self._name)
-            self._complaint = complaint
-        else:
-            if self._complaint is not None:
-                log.warning("%s works again", self._name)
-            self._complaint = None
+            if complaint != self._last.get(name):
+                _complain(name, error)
+            self._last[name] = complaint
+            return None
+        if self._last.pop(name, None) is not None:
+            log.warning("%s works again", name)
+        return done
+
+
+def _complain(name: str, error: Exception) -> None:
+    if isinstance(error, EngineError):
+        log.warning("%s failed and will be tried again: %s", name, error)
+    else:
+        log.error("%s failed and will be tried again", name, exc_info=error)

@@ -1,28 +1,26 @@
-"""One process that does everything: the metronome with tick, deliver and learn, and the web pages beside it.
+"""One process that does everything: the jobs of the engine, the runner that sees to them, and the web pages beside it.
 
 Rules
 - Stepping and learning take turns: they share the models. Delivering and the web go on beside them.
 - Stopping takes no new claim and waits for what is under way, so that no message is left in doubt.
-- Two of these on one store are safe, they share the claims; the mark beside a SQLite store is there to tell people.
+- Any number of these on one store are safe, they share the claims; `presence` tells people of the others.
 """
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
-from pathlib import Path
-from typing import IO
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Generic, Protocol, Self, TypeVar
 
 from channels.errors import TemplateProblem
+from engine.chores import CHORES, Done, Periodic, perform
 from engine.engine import Engine, Ticked
 from engine.posting import Posted
-from engine.scheduler import Job, Metronome
-from engine.store import delivering
+from engine.runner import Job, Runner, local
+from engine.store import alarms, delivering
 from engine.store.connect import reading
 from engine.teaching import Taught
 from engine.tokens import Tokens, load_secrets
@@ -33,15 +31,22 @@ from engine.web.server import WebServer
 LEARN_EVERY = 60.0  # seconds
 POST_EVERY = 1.0  # seconds; what a channel's rate lets out in one go is a second's worth
 TELL_EVERY = timedelta(seconds=10)
+MOST = 1000
+"""Most claims that are spread over workers at once; whoever finds a full one calls for another."""
+
+TICK, DELIVER, LEARN, CHORE = "tick", "deliver", "learn", "chore-"
+
+Runs = Callable[[Mapping[str, Job], threading.Event], Runner]
 
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """How to serve: where the web pages are, how often to step, whether anything is sent."""
+    """How to serve: where the web pages are, how often to step, whether anything is sent, on one machine or many."""
 
     bind: str | None = None
     every: timedelta = timedelta(seconds=5)
     sends: bool = True
+    runs: Runs = local
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,34 @@ class Heard:
     ticked: Callable[[Ticked, float], None]
     posted: Callable[[Posted], None]
     taught: Callable[[Taught], None]
+    chored: Callable[[Done], None] = lambda _: None
+
+
+class Sum(Protocol):
+    """What passes add up to."""
+
+    def __add__(self, other: Self, /) -> Self: ...
+
+
+S = TypeVar("S", bound=Sum)
+
+
+@dataclass(slots=True)
+class Passing(Generic[S]):
+    """A pass of several pieces, told when it is over, a long one in between."""
+
+    begun: datetime | None = None
+    total: S | None = None
+
+    def add(self, piece: S, now: datetime, *, more: bool) -> tuple[S, float] | None:
+        """Return what is to be told now, and how many seconds it took."""
+        self.begun = self.begun or now
+        self.total = piece if self.total is None else self.total + piece
+        if more and now - self.begun < TELL_EVERY:
+            return None
+        told = self.total, (now - self.begun).total_seconds()
+        self.begun = self.total = None
+        return told
 
 
 @dataclass(slots=True)
@@ -65,19 +98,28 @@ class Service:
     taught: Taught = field(default_factory=Taught)
     _turn: threading.Lock = field(default_factory=threading.Lock)
     _ending: threading.Event = field(default_factory=threading.Event)
-    _metronome: Metronome = field(init=False)
+    _ticks: Passing[Ticked] = field(default_factory=Passing)
+    _posts: Passing[Posted] = field(default_factory=Passing)
+    _lessons: Passing[Taught] = field(default_factory=Passing)
+    _runner: Runner = field(init=False)
     _web: WebServer = field(init=False)
 
     def __post_init__(self) -> None:
-        jobs: dict[str, tuple[Job, float]] = {
-            "tick": (self._tick, self.wishes.every.total_seconds()),
-            "learn": (self._learn, LEARN_EVERY),
-        }
-        if self.wishes.sends:
-            jobs["deliver"] = self._deliver, min(POST_EVERY, self.wishes.every.total_seconds())
-        self._metronome = Metronome(jobs)
+        self._runner = self.wishes.runs(self.jobs(), self._ending)
         project = self.engine.project
         self._web = WebServer(build_app(self._doors()), self.wishes.bind or project.bind, project.bind)
+
+    def jobs(self) -> dict[str, Job]:
+        """Return what there is to do, by name."""
+        every = self.wishes.every.total_seconds()
+        jobs = {TICK: Job(self._tick, every, pieces=self._claims), LEARN: Job(self._learn, LEARN_EVERY)}
+        if self.wishes.sends:
+            jobs[DELIVER] = Job(self._deliver, min(POST_EVERY, every), own=True)
+        for chore in CHORES:
+            if self.wishes.sends or not chore.sends:
+                seconds = max(every, chore.beat.total_seconds())
+                jobs[f"{CHORE}{chore.name}"] = Job(partial(self._chore, chore), seconds)
+        return jobs
 
     @property
     def url(self) -> str:
@@ -87,13 +129,13 @@ class Service:
     def start(self) -> None:
         """Begin; returns at once."""
         self._web.start()
-        self._metronome.start()
+        self._runner.start()
 
     def stop(self) -> None:
         """Take nothing new, finish what is under way."""
         self._ending.set()
         self._web.stop()
-        self._metronome.stop()
+        self._runner.stop()
 
     def _doors(self) -> Doors:
         project = self.engine.project
@@ -102,7 +144,7 @@ class Service:
             store=self.engine.store,
             tokens=tokens,
             now=self.engine.clock.now,
-            wake=lambda: self._metronome.wake("tick"),
+            wake=lambda: self._runner.wake(TICK),
             facts=Facts.of(project),
             view=self._view,
         )
@@ -118,75 +160,52 @@ class Service:
         except (TemplateProblem, KeyError):
             return None
 
-    def _tick(self) -> None:
-        """Step everybody who is due, a claim at a time."""
-        began = self.engine.clock.now()
-        total = Ticked()
-        while not self._ending.is_set():
-            with self._turn:
-                done = self.engine.tick()
-            if not done.due:
-                break
-            total = total + done
-            if done.sends and self.wishes.sends:
-                self._metronome.wake("deliver")
-        self.ticked = self.ticked + total
-        if total.due:
-            self.heard.ticked(total, (self.engine.clock.now() - began).total_seconds())
+    def _tick(self) -> bool:
+        """Step one claim of those who are due."""
+        now = self.engine.clock.now
+        self._ticks.begun = self._ticks.begun or now()
+        with self._turn:
+            done = self.engine.tick()
+        if done.sends and self.wishes.sends:
+            self._runner.wake(DELIVER)
+        told = self._ticks.add(done, now(), more=bool(done.due))
+        if told is not None:
+            self.ticked = self.ticked + told[0]
+            if told[0].due:
+                self.heard.ticked(*told)
+        return bool(done.due)
 
-    def _deliver(self) -> None:
-        """Send what is due, a claim at a time; a long queue is told in between."""
-        total, told_at = Posted(), self.engine.clock.now()
-        while not self._ending.is_set() and (done := self.engine.deliver()).claimed:
-            total = total + done
-            if done.troubles:
-                break
-            if self.engine.clock.now() - told_at > TELL_EVERY:
-                self._tell(total)
-                total, told_at = Posted(), self.engine.clock.now()
-        self._tell(total)
+    def _claims(self) -> int:
+        """Return how many claims wait now, one at least: an entrance may be due where no contact is."""
+        most, now = self.engine.limits.contacts, self.engine.clock.now()
+        with reading(self.engine.store) as conn:
+            return 1 + alarms.due_count(conn, now, (MOST - 1) * most) // most
 
-    def _tell(self, posted: Posted) -> None:
-        self.posted = self.posted + posted
-        if posted.claimed:
-            self.heard.posted(posted)
+    def _deliver(self) -> bool:
+        """Send one claim of what is due; a channel in trouble is asked again at the next beat."""
+        done = self.engine.deliver()
+        more = bool(done.claimed) and not done.troubles
+        told = self._posts.add(done, self.engine.clock.now(), more=more)
+        if told is not None:
+            self.posted = self.posted + told[0]
+            if told[0].claimed:
+                self.heard.posted(told[0])
+        return more
 
-    def _learn(self) -> None:
-        total = Taught()
-        while not self._ending.is_set():
-            with self._turn:
-                done = self.engine.learn()
-            total = total + done
-            if done.looked_at < self.engine.limits.decisions:
-                break
-        self.taught = self.taught + total
-        if total.looked_at:
-            self.heard.taught(total)
+    def _learn(self) -> bool:
+        """Look at one claim of decisions that something happened to."""
+        with self._turn:
+            done = self.engine.learn()
+        more = done.looked_at >= self.engine.limits.decisions
+        told = self._lessons.add(done, self.engine.clock.now(), more=more)
+        if told is not None:
+            self.taught = self.taught + told[0]
+            if told[0].looked_at:
+                self.heard.taught(told[0])
+        return more
 
-
-class Mark:
-    """A file beside a SQLite store that says who serves it; `other` is the process that was there first."""
-
-    def __init__(self, store: Path) -> None:
-        self._path = store.with_name(f"{store.name}.serving")
-        self._file: IO[str] | None = self._path.open("a+", encoding="ascii")
-        self.other = ""
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._file.seek(0)
-            self.other = self._file.read().strip() or "unknown"
-            self._file.close()
-            self._file = None
-        else:
-            self._file.truncate(0)
-            self._file.write(str(os.getpid()))
-            self._file.flush()
-
-    def remove(self) -> None:
-        """Take the file away, if it is ours."""
-        if self._file is not None:
-            with contextlib.suppress(OSError):
-                self._path.unlink()
-            self._file.close()
-            self._file = None
+    def _chore(self, chore: Periodic) -> bool:
+        done = perform(self.engine, chore)
+        if done is not None and done.said:
+            self.heard.chored(done)
+        return False

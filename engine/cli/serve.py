@@ -1,9 +1,10 @@
-"""`sojourn serve`: tick, deliver and learn all day, with the web pages, until Ctrl-C or SIGTERM."""
+"""`sojourn serve`: tick, deliver and learn all day, with the web pages, alone or as one of many, until Ctrl-C."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,11 +21,17 @@ from engine.cli.text import counted, parts
 from engine.cli.tick import sent
 
 if TYPE_CHECKING:
-    from engine.engine import Ticked
+    from collections.abc import Callable
+
+    import sqlalchemy as sa
+
+    from engine.chores import Done
+    from engine.engine import Engine, Ticked
     from engine.posting import Posted
-    from engine.serve import Heard, Mark, Service
+    from engine.presence import Mark
+    from engine.serve import Heard, Runs, Service
     from engine.teaching import Taught
-    from journeys.project import Project
+    from journeys.project import Definitions, Project
 
 
 def serve(
@@ -33,10 +40,12 @@ def serve(
     bind: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Where the web pages are.")] = None,
     no_send: Annotated[bool, typer.Option("--no-send", help="Step and learn; what is queued waits.")] = False,
     every: Annotated[str, typer.Option(metavar="SPAN", help="How often to look who is due: 5s, 1m.")] = "5s",
+    cluster: Annotated[bool, typer.Option("--cluster", help="Be one of many workers of a PostgreSQL store.")] = False,
 ) -> Answer:
     """Step people, send, learn and answer clicks until Ctrl-C; then finish what is under way."""
     from engine.app import Options
     from engine.engine import Limits
+    from engine.presence import ALONE, MANY, name_connections
     from engine.serve import Service, Wishes
     from journeys import parse_span
 
@@ -48,15 +57,19 @@ def serve(
     if session.flags.now:
         raise WrongUse("serve goes by the machine's clock; --now is for simulate and tick --dry-run")
     definitions = session.definitions()
+    name_connections(role := MANY if cluster else ALONE)
+    runs = _cluster(session, definitions) if cluster else None
     # a stop waits for the messages of one claim: few enough to take seconds
     options = Options(limits=replace(Limits(), messages=100))
     says = "finishing what is under way (Ctrl-C again ends at once)"
     with stopping(session, says) as ending, session.engine(definitions, options) as engine:
-        service = Service(engine, Wishes(bind, span, not no_send), _heard(session))
-        mark = _mark(session, engine.project)
+        wishes = Wishes(bind, span, not no_send)
+        wishes = wishes if runs is None else replace(wishes, runs=runs(engine.store))
+        service = Service(engine, wishes, _heard(session))
+        mark = _mark(session, engine, role)
         try:
             service.start()
-            _say_start(session, service, every)
+            _say_start(session, service, f"{every}, one of many" if cluster else every)
             ending.wait()
         finally:
             service.stop()
@@ -97,17 +110,36 @@ def _store(session: Session, project: Project) -> str:
     return f"{masked('store', url)} (WAL)" if url.startswith("sqlite") else masked("store", url)
 
 
-def _mark(session: Session, project: Project) -> Mark | None:
-    """Leave a mark beside a SQLite store, and say so when somebody else has."""
-    from engine.serve import Mark
+def _cluster(session: Session, definitions: Definitions) -> Callable[[sa.Engine], Runs]:
+    """Return what makes the runner of one of many; ConfigError where this cannot be."""
+    from engine.errors import ConfigError
+    from engine.versions import known
 
-    url = session.url(project)
-    if not url.startswith("sqlite:///"):
-        return None
-    mark = Mark(Path(url.removeprefix("sqlite:///")))
-    if mark.other:
+    url = session.url(known(definitions))
+    if not url.startswith("postgresql"):
+        says = f"serve --cluster shares a PostgreSQL store, and this one is {masked('store', url)}; write"
+        raise ConfigError(f'{says} `store: "postgresql://..."` in sojourn.yaml, or serve without --cluster')
+    try:
+        from engine.cluster.runner import cluster
+    except ModuleNotFoundError as missing:
+        raise ConfigError(
+            f"serve --cluster needs {missing.name}, which is not installed; run: pip install 'sojourn[cluster]'"
+        ) from missing
+    return lambda store: partial(cluster, store)
+
+
+def _mark(session: Session, engine: Engine, role: str) -> Mark | None:
+    """Leave a mark beside a SQLite store, and say so when somebody else serves this one."""
+    from engine.presence import Mark, others
+
+    url, mark = session.url(engine.project), None
+    here = others(engine.store, role)
+    if url.startswith("sqlite:///"):
+        mark = Mark(Path(url.removeprefix("sqlite:///")))
+        here = [f"process {mark.other}"] if mark.other else []
+    for other in here:
         session.warn(
-            f"warning: another sojourn serve (process {mark.other}) is at work on this store; "
+            f"warning: another sojourn serve ({other}) is at work on this store; "
             "no message goes out twice, but one is enough"
         )
     return mark
@@ -134,7 +166,10 @@ def _heard(session: Session) -> Heard:
         new = f"; new: {', '.join(done.published)}" if done.published else ""
         session.note(f"{_clock()} learn  {said}{new}")
 
-    return Heard(ticked, posted, taught)
+    def chored(done: Done) -> None:
+        session.note(f"{_clock()} {done.name:<6} {done.said}")
+
+    return Heard(ticked, posted, taught, chored)
 
 
 def _doubt(service: Service) -> str:

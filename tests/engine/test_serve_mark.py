@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from engine.serve import Mark
+from engine.presence import Mark
 
 
 def test_the_second_to_serve_a_store_learns_who_was_first(tmp_path: Path):
