@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from engine import interesting
+from engine import interesting, valuing
 from engine.errors import StoreUnavailable
 from engine.store import choring
 from engine.store.connect import reading, writing
@@ -59,7 +59,10 @@ class Periodic:
         return min(self.every, timedelta(minutes=1))
 
 
-CHORES: tuple[Periodic, ...] = (Periodic("interests", NIGHTLY, interesting.recount),)
+CHORES: tuple[Periodic, ...] = (
+    Periodic("interests", NIGHTLY, interesting.recount),
+    Periodic("value", NIGHTLY, valuing.refresh),
+)
 """Add yours here: `Periodic("value", NIGHTLY, value.refresh)`."""
 
 

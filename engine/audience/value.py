@@ -25,6 +25,8 @@ Ints = npt.NDArray[np.int64]
 
 WHAT = "lifetime value"
 OUTER = 9.0  # logarithm beyond which no parameter goes
+ALIKE = np.log(50.0)
+"""Logarithm beyond which a and b do not go: there all people leave alike, more says nothing, and the sums run over."""
 LEAST_CUSTOMERS, LEAST_REPEATERS = 100, 30
 """With fewer nobody can tell yet."""
 
@@ -103,7 +105,7 @@ def fit_purchases(seen: History) -> Purchases:
         likely, slope = _purchases(params, seen)
         return -likely / total, -slope / total
 
-    params, lowest = _lowest(loss, np.log([0.5, scale / 4, 0.8, 2.5]))
+    params, lowest = _lowest(loss, np.log([0.5, scale / 4, 0.8, 2.5]), (OUTER, OUTER, ALIKE, ALIKE))
     return Purchases(*map(float, params), log_likelihood=-lowest * total, customers=int(total))
 
 
@@ -152,7 +154,7 @@ def fit_spending(orders: Floats, mean: Floats) -> Spending:
         likely, slope = _spending(params, orders, mean)
         return -likely / many, -slope / many
 
-    params, lowest = _lowest(loss, np.log([4.0, 4.0, 3.0 * max(float(mean.mean()), 1e-6)]))
+    params, lowest = _lowest(loss, np.log([4.0, 4.0, 3.0 * max(float(mean.mean()), 1e-6)]), (OUTER, OUTER, 2 * OUTER))
     return Spending(*map(float, params), log_likelihood=-lowest * many, customers=many)
 
 
@@ -172,8 +174,8 @@ def _spending(params: Floats, x: Floats, z: Floats) -> tuple[float, Floats]:
     return float(likely.sum()), slope
 
 
-def _lowest(loss: Any, start: Floats) -> tuple[Floats, float]:
-    """Return where `loss` (and slope) of parameters above 0 is lowest, and how low."""
+def _lowest(loss: Any, start: Floats, outer: tuple[float, ...]) -> tuple[Floats, float]:
+    """Return where `loss` (and slope) of parameters above 0 is lowest, and how low; `outer`: how far logarithms go."""
 
     def in_logs(logs: Floats) -> tuple[float, Floats]:
         params = np.exp(logs)
@@ -181,7 +183,7 @@ def _lowest(loss: Any, start: Floats) -> tuple[Floats, float]:
         return value, slope * params
 
     found = _optimize().minimize(
-        in_logs, start, jac=True, method="L-BFGS-B", bounds=[(-OUTER, OUTER + 4)] * len(start),
+        in_logs, start, jac=True, method="L-BFGS-B", bounds=[(-OUTER, most) for most in outer],
         options={"ftol": 1e-13, "gtol": 1e-8, "maxiter": 500},
     )  # fmt: skip
     return np.exp(found.x), float(found.fun)

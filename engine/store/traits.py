@@ -9,7 +9,7 @@ Rules
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -70,6 +70,14 @@ def _set(dialect: str, column: str) -> Upsert:
     insert = upsert(dialect, traits)
     said = {column: insert.excluded[column], "at": insert.excluded.at}
     return insert.on_conflict_do_update(index_elements=["contact_id"], set_=said)
+
+
+def clear_values(conn: sa.Connection, kept: Collection[str], now: datetime) -> int:
+    """Empty the value of everybody who is not among `kept`; return of how many."""
+    said = sa.select(traits.c.contact_id).where(sa.cast(traits.c.value, sa.Text) != "{}")
+    gone = [id_ for id_ in conn.execute(said).scalars() if id_ not in kept]
+    keep_values(conn, {id_: {} for id_ in gone}, now)
+    return len(gone)
 
 
 def trait_of(conn: sa.Connection, contact_id: str) -> Mapping[str, Any] | None:
