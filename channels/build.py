@@ -58,7 +58,7 @@ def _smtp(asked: Asked) -> Channel:
             password=str(settings.get("password") or ""),
             starttls=STARTTLS[starttls],
             tls=settings.get("tls") is True,
-            connections=_number(name, settings, "connections", 4),
+            connections=_number(name, settings, "connections", 10),
             hello=str(settings.get("hello") or ""),
             ca_file=str(settings.get("ca_file") or ""),
             timeouts=timeouts,

@@ -1,4 +1,4 @@
-"""Mail over SMTP: one thread, a few kept connections, and one commit of intent for all that are ready.
+"""Mail over SMTP: one thread, kept connections, and one commit of intent for all that are ready.
 
 Rules. Each line asks (MAIL, RCPT), is ready, asks DATA, writes the body; its phase decides what a lost connection
 means. Lines that are ready wait for each other up to 2 ms, because one intent written for many costs little more
@@ -12,16 +12,17 @@ import selectors
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 
 from channels.channel import Envelope, Intend, Receipt
 from channels.errors import ChannelError
 from channels.mime import AddressRefused, address
 from channels.smtp_answers import Reply, receipt
-from channels.smtp_line import Line, SmtpSettings, open_line
+from channels.smtp_line import Line, SmtpSettings
+from channels.smtp_pool import Pool
 
 GATHER = 0.002  # seconds that ready lines wait for each other
 POLL = 0.01  # seconds between looks at connections being opened
+PULSE = 20.0  # seconds between two signs of life to whoever holds the claim
 
 
 class SmtpChannel:
@@ -29,14 +30,11 @@ class SmtpChannel:
 
     def __init__(self, settings: SmtpSettings) -> None:
         self.name = settings.name
-        self._settings = settings
-        self._lines: list[Line] = []
-        self._opener = ThreadPoolExecutor(settings.connections, thread_name_prefix=f"{settings.name}-open")
-        self._opening: set[Future[Line]] = set()
+        self.pool = Pool(settings)
 
     def send(self, envelopes: Sequence[Envelope], intend: Intend) -> Iterator[Receipt]:
         """Send each message once; one receipt each, as the answers come."""
-        exchange = Exchange(self, envelopes, intend)
+        exchange = Exchange(self.pool, envelopes, intend)
         try:
             yield from exchange.receipts()
         finally:
@@ -44,58 +42,24 @@ class SmtpChannel:
 
     def close(self) -> None:
         """Say goodbye on every connection."""
-        self._opener.shutdown(wait=True, cancel_futures=True)
-        self.opened(swallow=True)
-        for line in self._lines:
-            line.close(politely=line.phase == "idle")
-        self._lines.clear()
+        self.pool.close()
 
     @property
     def lines(self) -> Sequence[Line]:
-        return self._lines
+        return self.pool.lines
 
     @property
     def settings(self) -> SmtpSettings:
-        return self._settings
-
-    @property
-    def opening(self) -> int:
-        return len(self._opening)
-
-    def open(self, wanted: int) -> None:
-        """Open connections in the background until `wanted` are there or on their way."""
-        for _ in range(min(wanted, self._settings.connections) - len(self._lines) - len(self._opening)):
-            self._opening.add(self._opener.submit(open_line, self._settings))
-
-    def opened(self, *, swallow: bool = False) -> ChannelError | None:
-        """Take over the connections that have been opened; give the error of one that could not be."""
-        failure = None
-        for future in [f for f in self._opening if f.done()]:
-            self._opening.discard(future)
-            if future.cancelled():
-                continue
-            error = future.exception()
-            if error is None:
-                self._lines.append(future.result())
-            elif isinstance(error, ChannelError):
-                failure = error
-            elif not swallow:
-                raise error
-        return failure
-
-    def drop(self, line: Line) -> None:
-        """Hang up and forget a connection."""
-        line.close()
-        self._lines.remove(line)
+        return self.pool.settings
 
 
 class Exchange:
-    """One batch over the channel's lines."""
+    """One batch over the pool's lines."""
 
-    def __init__(self, channel: SmtpChannel, envelopes: Sequence[Envelope], intend: Intend) -> None:
-        self._channel = channel
+    def __init__(self, pool: Pool, envelopes: Sequence[Envelope], intend: Intend) -> None:
+        self._pool = pool
         self._intend = intend
-        self._timeouts = channel.settings.timeouts
+        self._timeouts = pool.settings.timeouts
         self._waiting = deque(envelopes)
         self._done: deque[Receipt] = deque()
         self._reopened: set[str] = set()
@@ -103,6 +67,9 @@ class Exchange:
         self._gather_until = 0.0
         self._failure: ChannelError | None = None
         self._yielded = False
+        self._idle = 0.0  # seconds in which there was nothing to do but wait
+        self._counted_at = time.monotonic()
+        self._pulse_at = self._counted_at + PULSE
 
     def receipts(self) -> Iterator[Receipt]:
         """Run the batch to its end."""
@@ -118,21 +85,24 @@ class Exchange:
     def stop(self) -> None:
         """Drop what is in the middle of something; idle lines stay for the next batch."""
         for line in self._busy():
-            self._channel.drop(line)
+            self._pool.drop(line)
         self._selector.close()
+        self._pool.trim()
 
     def _busy(self) -> list[Line]:
-        return [line for line in self._channel.lines if line.phase != "idle"]
+        return [line for line in self._pool.lines if line.phase != "idle"]
 
     def _assign(self) -> None:
         """Give waiting messages to idle lines, and have lines opened for the rest."""
-        self._failure = self._channel.opened() or self._failure
-        for line in [line for line in self._channel.lines if line.phase == "idle"]:
+        failure = self._pool.opened()
+        if failure is not None and not self._pool.lines:  # one line less than wanted is no failure
+            self._failure = failure
+        for line in [line for line in self._pool.lines if line.phase == "idle"]:
             if self._waiting:
                 self._ask(line, self._waiting.popleft())
         if self._waiting and self._failure is None:
-            self._channel.open(len(self._busy()) + len(self._waiting))
-        if self._waiting and not self._channel.lines and not self._channel.opening and self._failure:
+            self._pool.open(len(self._busy()) + len(self._waiting))
+        if self._waiting and not self._pool.lines and not self._pool.opening and self._failure:
             self._give_up(self._failure)
 
     def _give_up(self, failure: ChannelError) -> None:
@@ -161,7 +131,8 @@ class Exchange:
         self._watch(line)
 
     def _deadline(self, line: Line, seconds: float) -> None:
-        line.deadline = time.monotonic() + seconds
+        line.asked_at = time.monotonic()
+        line.deadline = line.asked_at + seconds
 
     def _watch(self, line: Line) -> None:
         """Tell the selector what this line waits for."""
@@ -177,11 +148,18 @@ class Exchange:
     def _drop(self, line: Line) -> None:
         if line.sock.fileno() >= 0 and line.sock in self._selector.get_map():
             self._selector.unregister(line.sock)
-        self._channel.drop(line)
+        self._pool.drop(line)
 
     def _listen(self) -> None:
         """Wait until something can be read, written, let go or given up."""
-        for found, events in self._selector.select(self._patience()):
+        began = time.monotonic()
+        found_now = self._selector.select(min(self._patience(), PULSE))
+        now = time.monotonic()
+        self._idle += now - began
+        if now >= self._pulse_at:
+            self._pulse_at = now + PULSE
+            self._intend(())
+        for found, events in found_now:
             line: Line = found.data
             try:
                 if events & selectors.EVENT_WRITE:
@@ -195,7 +173,7 @@ class Exchange:
         if self._done:
             return 0
         busy = self._busy()
-        if self._channel.opening and self._waiting:
+        if self._pool.opening and self._waiting:
             return POLL
         now = time.monotonic()
         if any(line.phase == "ready" for line in busy):
@@ -210,8 +188,9 @@ class Exchange:
 
     def _read(self, line: Line) -> None:
         for reply in line.replies():
+            line.waited += time.monotonic() - line.asked_at
             self._answered(line, reply)
-            if line not in self._channel.lines:
+            if line not in self._pool.lines:
                 return
         if line.ended:
             self._lost(line, "the server closed the connection")
@@ -237,7 +216,7 @@ class Exchange:
     def _asked(self, line: Line) -> None:
         """The server has said yes or no to the address."""
         if line.refusal is None:
-            if not any(other.phase == "ready" for other in self._channel.lines):
+            if not any(other.phase == "ready" for other in self._pool.lines):
                 self._gather_until = time.monotonic() + GATHER
             line.phase = "ready"
             return
@@ -250,9 +229,16 @@ class Exchange:
     def _finish(self, line: Line, answer: Receipt, reply: Reply, *, dirty: bool) -> None:
         self._done.append(answer)
         unsent = bool(line.out)
+        self._measure(line)
         line.rest(dirty=dirty)
         if reply.code == 421 or unsent:
             self._drop(line)
+
+    def _measure(self, line: Line) -> None:
+        """Note what this message took the relay, and what passed since the last one without our waiting."""
+        now = time.monotonic()
+        self._pool.measured(line.waited, max(0.0, now - self._counted_at - self._idle))
+        self._counted_at, self._idle = now, 0.0
 
     def _again(self, line: Line) -> bool:
         """Put the message of a dead kept connection back to the front, once."""
@@ -266,7 +252,7 @@ class Exchange:
 
     def _lost(self, line: Line, why: str, *, hung_up: bool = True) -> None:
         """Judge a lost connection by its phase."""
-        if line not in self._channel.lines:
+        if line not in self._pool.lines:
             return
         if line.phase == "asking" and line.reused and hung_up and self._again(line):
             return
@@ -279,8 +265,8 @@ class Exchange:
 
     def _let_go(self) -> None:
         """Write the intent of all ready lines at once, and ask DATA on those that may."""
-        ready = [line for line in self._channel.lines if line.phase == "ready"]
-        others = any(line.phase == "asking" for line in self._channel.lines)
+        ready = [line for line in self._pool.lines if line.phase == "ready"]
+        others = any(line.phase == "asking" for line in self._pool.lines)
         if not ready or (others and time.monotonic() < self._gather_until):
             return
         going = self._intend([_key(line) for line in ready])

@@ -49,7 +49,7 @@ class SmtpSettings:
     password: str = field(default="", repr=False)
     starttls: Literal["auto", "required", "off"] = "auto"
     tls: bool = False  # implicit TLS, as on port 465
-    connections: int = 4
+    connections: int = 10  # at most; the pool opens what it needs
     hello: str = ""
     ca_file: str = ""
     timeouts: Timeouts = Timeouts()
@@ -69,6 +69,8 @@ class Line:
     phase: Phase = "idle"
     envelope: Envelope | None = None
     deadline: float = 0.0
+    asked_at: float = 0.0  # when the last question went out
+    waited: float = 0.0  # seconds for the answers to this message
     reused: bool = False
     after_reset: bool = False
     refusal: tuple[Stage, Reply] | None = None
@@ -83,6 +85,7 @@ class Line:
     def ask(self, envelope: Envelope, sender: str, to: str) -> None:
         """Begin a message: ask whether it may be sent to this address."""
         self.envelope, self.phase, self.refusal, self.after_reset = envelope, "asking", None, self._dirty
+        self.waited = 0.0
         commands = [("mail", f"MAIL FROM:<{sender}>\r\n".encode()), ("rcpt", f"RCPT TO:<{to}>\r\n".encode())]
         if self._dirty:
             commands.insert(0, ("rset", b"RSET\r\n"))

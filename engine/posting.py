@@ -4,6 +4,7 @@ Rules
 - Three short transactions around the slow world: claim; intend with the answers so far; the last answers.
 - A message that cannot be rendered ends as failed(render): nobody else waits for it.
 - `owner` names one claim and is never used twice, so a worker that slept cannot write over its successor.
+- The claim is renewed as long as its worker lives: a relay may take ten minutes for one answer.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ class Post:
             claimed = self._claimed(conn, now, Lease(owner, limits.lease), limits.messages)
         if not claimed:
             return Posted()
-        return _Batch(self, store, clock, owner).send(claimed)
+        return _Batch(self, store, clock, Lease(owner, limits.lease), now).send(claimed)
 
     def _claimed(self, conn: sa.Connection, now: datetime, lease: Lease, most: int) -> list[Delivery]:
         """Claim for the channels without a rate together, for each other one what its rate allows by now."""
@@ -132,13 +133,18 @@ class _Batch:
     post: Post
     store: sa.Engine
     clock: Clock
-    owner: str
+    lease: Lease
+    renewed_at: datetime
     answers: list[Receipt] = field(default_factory=list)
     drafts: dict[str, Draft] = field(default_factory=dict)
     channel_of: dict[str, str] = field(default_factory=dict)
     statuses: Counter[str] = field(default_factory=Counter)
     sent: Counter[str] = field(default_factory=Counter)
     calls: dict[str, Delivery] = field(default_factory=dict)
+
+    @property
+    def owner(self) -> str:
+        return self.lease.owner
 
     def send(self, claimed: Sequence[Delivery]) -> Posted:
         by_channel: dict[str, list[Envelope]] = {}
@@ -201,11 +207,17 @@ class _Batch:
             self.statuses["queued"] += delivering.release(conn, self.owner, at)
 
     def _intend(self, keys: Sequence[str]) -> frozenset[str]:
-        """Write `sending`, with the answers that have come so far, in one commit."""
+        """Write `sending`, with the answers that have come so far, in one commit; without keys only live on."""
         now = self.clock.now()
+        stale = now - self.renewed_at > self.lease.span / 3
+        if not keys and not stale:
+            return frozenset()
         with writing(self.store) as conn:
             self._settle(conn, now)
-            going = delivering.intend(conn, keys, self.owner, now)
+            if stale:
+                delivering.renew(conn, self.owner, now + self.lease.span)
+                self.renewed_at = now
+            going = delivering.intend(conn, keys, self.owner, now) if keys else frozenset()
         self.statuses["withheld"] += len(keys) - len(going)
         return going
 

@@ -13,6 +13,7 @@ from datetime import timedelta
 
 import pytest
 
+from channels import smtp
 from channels.channel import Envelope, Receipt
 from channels.errors import ChannelUnavailable
 from channels.smtp import SmtpChannel
@@ -34,6 +35,7 @@ class Relay:
     connections: int = 0
     log: list[str] = field(default_factory=list)
     live: list[socket.socket] = field(default_factory=list)
+    most: int = 10_000  # connections at a time; one more is told to go away
     per_connection: int = 10_000  # messages after which the server hangs up
 
     def __post_init__(self) -> None:
@@ -52,6 +54,9 @@ class Relay:
 
     def _serve(self, sock: socket.socket) -> None:
         with contextlib.suppress(OSError, ValueError), sock, sock.makefile("rb") as reader:
+            if sum(other.fileno() >= 0 for other in self.live) > self.most:
+                self._say(sock, "421 4.7.0 too many connections")
+                return
             self._say(sock, self.greeting)
             to, mails = "", 0
             while line := reader.readline():
@@ -345,3 +350,55 @@ def test_an_interrupted_batch_leaves_no_line_in_the_middle(channel: SmtpChannel)
         send(channel, "ana", intend=broken)
     assert [line.phase for line in channel.lines] == []
     assert [r.status for r in send(channel, "ana")] == ["sent"]
+
+
+def test_a_relay_that_wants_few_connections_is_believed_and_nobody_waits_for_it(relay: Relay) -> None:
+    relay.most = 2
+    channel = SmtpChannel(settings(relay, connections=6))
+    answers = send(channel, *["ana"] * 30)
+    assert Counter(r.status for r in answers) == {"sent": 30}
+    assert 1 <= len(channel.lines) <= 2
+    assert channel.pool.most <= 2
+    channel.close()
+
+
+def test_a_far_relay_gets_more_lines_and_a_near_one_keeps_few(relay: Relay) -> None:
+    near = SmtpChannel(settings(relay, connections=12))
+    send(near, *["ana"] * 40)
+    assert len(near.lines) <= near.pool.needed <= 12
+    pool = near.pool
+    for _ in range(50):
+        pool.measured(reply=0.2, own=0.01)
+    assert pool.needed == 12
+    for _ in range(50):
+        pool.measured(reply=0.001, own=0.01)
+    assert pool.needed == 4
+    near.close()
+
+
+def test_lines_that_nobody_needs_any_more_are_closed(relay: Relay) -> None:
+    channel = SmtpChannel(settings(relay, connections=8))
+    for _ in range(50):
+        channel.pool.measured(reply=1.0, own=0.01)
+    send(channel, *["ana"] * 60)
+    for _ in range(200):
+        channel.pool.measured(reply=0.0, own=0.01)
+    send(channel, "ana")
+    assert len(channel.lines) <= 4
+    channel.close()
+
+
+def test_a_long_wait_is_told_to_whoever_holds_the_claim(relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(smtp, "PULSE", 0.03)
+    asked: list[int] = []
+
+    def intend(keys: Sequence[str]) -> frozenset[str]:
+        asked.append(len(keys))
+        return frozenset(keys)
+
+    channel = SmtpChannel(settings(relay, connections=1))
+    (answer,) = send(channel, "dot--stall", intend=intend)
+    channel.close()
+    assert answer.status == "unknown"
+    assert asked[0] == 1
+    assert 0 in asked[1:]
