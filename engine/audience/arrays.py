@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from engine.audience.ease import ease
 from engine.audience.words import Texts, texts_of
 
 Ints = npt.NDArray[np.int32]
@@ -25,6 +26,9 @@ Floats = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
 
 DAY = 24 * 60  # minutes
+WINDOW = 14 * DAY
+BACK = 4 * WINDOW
+"""How far back lessons begin: three windows teach, and the one before them lets the last one be forecast."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +56,12 @@ class Arrays:
     item: Ints
     when: Ints
     money: Floats
+    first: Flags  # the first time that this person bought this product
     seen: Longs
     visit: Ints
     spent: Floats  # by visit; 0 when nothing was bought
     ease: Floats  # products x products, of the most bought ones: who has i tends to j
+    before: Floats  # the same as it was BACK ago, for lessons that must not know what came after them
 
     @property
     def people(self) -> int:
@@ -95,7 +101,7 @@ class Arrays:
 def assemble(
     ids: Sequence[str], products: Mapping[str, Mapping[str, Any]], lines: Rows, visits: Rows, minute: int
 ) -> dict[str, Any]:
-    """Return the fields of Arrays but `version` and `ease`: everybody sorted, products by their buyers.
+    """Return the fields of Arrays but `version`, `ease` and `before`: everybody sorted, products by their buyers.
 
     `products` is every sku with its attributes, in the order that `lines.what` counts in.
     """
@@ -111,13 +117,15 @@ def assemble(
     kept = [(skus[n], products[skus[n]]) for n in popular]
     by_line = _in_order(rank[lines.who], lines.minute)
     by_visit = _in_order(rank[visits.who], visits.minute)
+    item = place[what[by_line]]
+    start = _starts(rank[lines.who], len(ids))
     return {
         "minute": minute, "ids": names[order], "skus": tuple(sku for sku, _ in kept),
         "families": tuple(str(one.get("family") or "") for _, one in kept),
         "departments": tuple(str(one.get("department") or "") for _, one in kept),
         "words": texts_of([str(one.get("name") or "") for _, one in kept]),
-        "start": _starts(rank[lines.who], len(ids)), "item": place[what[by_line]],
-        "when": lines.minute[by_line], "money": lines.money[by_line],
+        "start": start, "item": item, "when": lines.minute[by_line], "money": lines.money[by_line],
+        "first": _first(start, item, len(skus)),
         "seen": _starts(rank[visits.who], len(ids)), "visit": visits.minute[by_visit], "spent": visits.money[by_visit],
     }  # fmt: skip
 
@@ -131,6 +139,26 @@ def _buyers(who: Ints, what: Ints, count: int) -> Longs:
 def _in_order(who: Ints, minute: Ints) -> Longs:
     """Return the order by person, then by time."""
     return np.argsort(who.astype(np.int64) << 32 | minute.astype(np.int64), kind="stable")
+
+
+def _first(start: Longs, item: Ints, products: int) -> Flags:
+    """Return which lines are the first of their person and product; lines stand in the order of time."""
+    key = np.repeat(np.arange(len(start) - 1, dtype=np.int64), np.diff(start)) * max(products, 1) + item
+    order = np.argsort(key, kind="stable")
+    ahead = np.ones(len(key), np.bool_)
+    ahead[1:] = np.diff(key[order]) != 0
+    found = np.empty(len(key), np.bool_)
+    found[order] = ahead
+    return found
+
+
+def with_affinities(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields with `ease` and `before`, worked out from their lines."""
+    start, item, when = fields["start"], fields["item"], fields["when"]
+    old = when < fields["minute"] - BACK
+    who = np.repeat(np.arange(len(start) - 1, dtype=np.int32), np.diff(start))
+    before = ease(_starts(who[old], len(start) - 1), item[old], len(fields["skus"]))
+    return {**fields, "before": before, "ease": ease(start, item, len(fields["skus"]))}
 
 
 def _starts(who: Ints, people: int) -> Longs:

@@ -5,12 +5,10 @@ Five lines of linear algebra; it beats factorisations here for repeat purchases 
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
-from engine.errors import ConfigError
+from engine.audience.extra import taken_up
 
 LAMBDA = 200.0
 """What keeps weights small; 200 is best on Online Retail and flat around it."""
@@ -31,7 +29,7 @@ def ease(start: npt.NDArray[np.int64], item: npt.NDArray[np.int32], products: in
 
 def _together(start: npt.NDArray[np.int64], item: npt.NDArray[np.int32], k: int) -> npt.NDArray[np.float32]:
     """Return how many people have both i and j."""
-    sparse = _sparse()
+    sparse = taken_up("scipy.sparse", "who has this tends to that")
     people = np.repeat(np.arange(len(start) - 1, dtype=np.int32), np.diff(start))
     kept = item < k
     ones = np.ones(int(kept.sum()), np.float32)
@@ -47,11 +45,3 @@ def _solved(together: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     weights = inverse / -np.diag(inverse)
     weights[places] = 0
     return np.asarray(weights, np.float32)
-
-
-def _sparse() -> Any:
-    try:
-        import scipy.sparse as sparse  # noqa: PLC0415 - an extra, and 0.2 s to import
-    except ModuleNotFoundError:
-        raise ConfigError("targeting and recommendations need scipy: pip install 'sojourn[ml]'") from None
-    return sparse

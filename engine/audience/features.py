@@ -39,6 +39,7 @@ class Past:
     item: Ints
     when: Ints
     money: Floats
+    first: Flags
     profile: Matrix  # [people, 5], log1p
 
 
@@ -53,19 +54,20 @@ class Wanted:
 
 def past(arrays: Arrays, minute: int, people: Ints | None = None) -> Past:
     """Return what was known before `minute`; of everybody, or of the people at these (sorted) positions."""
-    who, item, when, money = arrays.who, arrays.item, arrays.when, arrays.money
+    who, item, when, money, first = arrays.who, arrays.item, arrays.when, arrays.money, arrays.first
     visitor, visit, spent = arrays.visitor, arrays.visit, arrays.spent
     count = arrays.people
     if people is not None:
         lines, visits = _picked(arrays.start, people), _picked(arrays.seen, people)
         count = len(people)
         who, visitor = _numbered(arrays.start, people), _numbered(arrays.seen, people)
-        item, when, money, visit, spent = item[lines], when[lines], money[lines], visit[visits], spent[visits]
+        item, when, money, first = item[lines], when[lines], money[lines], first[lines]
+        visit, spent = visit[visits], spent[visits]
     if minute < arrays.minute:
         before, earlier = when < minute, visit < minute
-        who, item, when, money = who[before], item[before], when[before], money[before]
+        who, item, when, money, first = who[before], item[before], when[before], money[before], first[before]
         visitor, visit, spent = visitor[earlier], visit[earlier], spent[earlier]
-    return Past(minute, count, who, item, when, money, _profile(count, visitor, visit, spent, minute))
+    return Past(minute, count, who, item, when, money, first, _profile(count, visitor, visit, spent, minute))
 
 
 def _picked(start: Longs, people: Ints) -> Longs:
@@ -73,7 +75,7 @@ def _picked(start: Longs, people: Ints) -> Longs:
     counts = (start[people + 1] - start[people]).astype(np.int64)
     ends = np.cumsum(counts)
     total = int(ends[-1]) if len(ends) else 0
-    return np.arange(total, dtype=np.int64) + np.repeat(start[people] - (ends - counts), counts)
+    return np.asarray(np.arange(total) + np.repeat(start[people] - (ends - counts), counts), np.int64)
 
 
 def _numbered(start: Longs, people: Ints) -> Ints:
@@ -104,7 +106,7 @@ def features(known: Past, wanted: Wanted) -> Matrix:
     found = np.empty((known.people, len(NAMES)), np.float32)
     found[:, 0], found[:, 1], found[:, 2] = _lines(known, wanted.own)
     found[:, 3], _, found[:, 4] = _lines(known, wanted.near)
-    speaks = wanted.affinity[known.item]
+    speaks = np.where(known.first, wanted.affinity[known.item], 0)  # bought twice is bought
     found[:, 5] = AFFINITY * np.maximum(np.bincount(known.who, speaks, minlength=known.people), 0)
     np.log1p(found[:, :6], out=found[:, :6])
     found[:, 6:] = known.profile

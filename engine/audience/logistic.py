@@ -45,12 +45,22 @@ def fit(rows: npt.NDArray[np.float32], happened: npt.NDArray[np.bool_], times: n
     found[0] = np.log(share / (1 - share))
     keeps = np.full(len(found), RIDGE)
     keeps[0] = 0.0
+    lost = _loss(design, happened, times, found, keeps)
     for _ in range(ROUNDS):
         chance = 1 / (1 + np.exp(-(design @ found)))
         slope = design.T @ (times * (happened - chance)) - keeps * found
         bend = (design * (times * chance * (1 - chance))[:, None]).T @ design + np.diag(keeps + 1e-9)
         step = np.linalg.solve(bend, slope)
-        found = found + step * min(1.0, 5.0 / float(np.abs(step).max() + 1e-12))
+        while (now := _loss(design, happened, times, found + step, keeps)) > lost and float(np.abs(step).max()) > CLOSE:
+            step = step / 2  # a whole step can lead past the valley
+        found, lost = found + step, now
         if float(np.abs(step).max()) < CLOSE:
             break
     return Logistic(float(found[0]), found[1:], mean, spread)
+
+
+def _loss(
+    design: Vector, happened: npt.NDArray[np.bool_], times: npt.NDArray[np.float32], at: Vector, keeps: Vector
+) -> float:
+    told = design @ at
+    return float((times * (np.logaddexp(0, told) - happened * told)).sum() + (keeps * at * at).sum() / 2)

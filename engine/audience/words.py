@@ -61,5 +61,5 @@ def texts_of(names: Sequence[str]) -> Texts:
     word = np.array([n for row in known for n in row], np.int32)
     weight = rarity[word] if len(word) else np.empty(0, np.float32)
     lengths = np.sqrt(np.bincount(np.repeat(np.arange(len(known)), np.diff(start)), weight**2, minlength=len(known)))
-    weight = weight / np.repeat(np.maximum(lengths, 1e-9), np.diff(start)).astype(np.float32)
-    return Texts(vocabulary, rarity, start, word, weight.astype(np.float32))
+    scaled = weight / np.repeat(np.maximum(lengths, 1e-9), np.diff(start))
+    return Texts(vocabulary, rarity, start, word, scaled.astype(np.float32))
