@@ -16,8 +16,10 @@ from functools import partial
 from typing import Generic, Protocol, Self, TypeVar
 
 from channels.errors import TemplateProblem
+from engine.app import digest_with
 from engine.chores import CHORES, Done, Periodic, perform
 from engine.engine import Engine, Ticked
+from engine.intake.taking import Terms
 from engine.posting import Posted
 from engine.runner import Job, Runner, local
 from engine.store import alarms, delivering
@@ -139,7 +141,8 @@ class Service:
 
     def _doors(self) -> Doors:
         project = self.engine.project
-        tokens = Tokens(load_secrets(project.root, project.secret))
+        secrets = load_secrets(project.root, project.secret)
+        tokens = Tokens(secrets)
         return Doors(
             store=self.engine.store,
             tokens=tokens,
@@ -147,6 +150,7 @@ class Service:
             wake=lambda: self._runner.wake(TICK),
             facts=Facts.of(project),
             view=self._view,
+            terms=Terms.of(project, digest_with(secrets[-1])),
         )
 
     def _view(self, key: str) -> str | None:
@@ -168,12 +172,13 @@ class Service:
             done = self.engine.tick()
         if done.sends and self.wishes.sends:
             self._runner.wake(DELIVER)
-        told = self._ticks.add(done, now(), more=bool(done.due))
+        more = bool(done.emitted) or done.due >= self.engine.limits.contacts  # a walk ends when nothing more is due
+        told = self._ticks.add(done, now(), more=more)
         if told is not None:
             self.ticked = self.ticked + told[0]
             if told[0].due:
                 self.heard.ticked(*told)
-        return bool(done.due)
+        return more
 
     def _claims(self) -> int:
         """Return how many claims wait now, one at least: an entrance may be due where no contact is."""

@@ -112,6 +112,7 @@ class Project:
     retention: Mapping[str, timedelta]
     data: Data
     messages: Mapping[str, tuple[Path, ...]]  # "email/cart_plain" -> its files, variants included
+    key_sources: Mapping[str, str] = field(default_factory=dict)  # write key -> the source that has it
     encryption: tuple[str, ...] = ()  # keys that personal values are sealed with, the newest first
 
 

@@ -101,7 +101,8 @@ def read_project(page: Page, root: Node, data: Data, at: tuple[Path, Mapping[str
         currency=top.text("currency") or "EUR",
         base_url=(web.text("base_url") or f"http://{bind}").rstrip("/"),
         bind=bind,
-        keys=tuple(item.raw for item in web.items("keys") if item.raw),
+        keys=tuple(_write_keys(web)),
+        key_sources=_write_keys(web),
         channels=channels,
         topics=topics,
         limits=project_limits(top, tuple(topics), tuple(channels)),
@@ -128,6 +129,14 @@ def read_zone(page: Page, node: Node | None) -> str | None:
         helps = ("zones are named like Europe/Paris or America/New_York",)
         page.add("R209", node, f'no time zone called "{node.raw}"', helps=helps)
         return None
+
+
+def _write_keys(web: Fields) -> dict[str, str]:
+    """Return write key -> the source that has it: a list of keys, or `keys: {shop: KEY, web: KEY}`."""
+    node = web.node_of("keys")
+    if node is not None and node.kind == "map":
+        return {value.raw: name.raw for name, value in web.pairs("keys") if value.raw}
+    return {item.raw: "web" for item in web.items("keys") if item.raw}
 
 
 def _keys(fields: Fields) -> tuple[str, ...]:

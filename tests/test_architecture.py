@@ -21,7 +21,15 @@ MAY = {
     "journeys": ("journeys",),
     "channels": ("channels",),
     "engine.core": ("engine.core", "journeys"),
-    "engine.store": ("engine.store", "engine.core", "engine.errors", "journeys", "migrations", *VALUES),
+    "engine.store": (
+        "engine.store",
+        "engine.core",
+        "engine.errors",
+        "engine.audience.identity",
+        "journeys",
+        "migrations",
+        *VALUES,
+    ),
     "engine.learner": ("engine.learner", "engine.core", "engine.errors", "journeys"),
     "engine.world": ("engine.world",),
 }

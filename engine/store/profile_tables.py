@@ -11,6 +11,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from engine.store.columns import Instant, Json, Key, Word
+from engine.store.sealed import SealedJson
 from engine.store.tables import metadata
 
 identities = sa.Table(
@@ -31,7 +32,7 @@ merges = sa.Table(
     sa.Column("at", Instant, nullable=False),
     sa.Column("why", Word, nullable=False),  # identify, alias, hand
     sa.Column("source", Word, nullable=False),
-    sa.Column("before", Json, nullable=False),  # the contact that is gone, as it was, and what it filled in
+    sa.Column("before", SealedJson("merge"), nullable=False),  # who is gone, as they were, and what they gave
     sa.Column("undone_at", Instant),
 )  # fmt: skip
 sa.Index("merges_of_contact", merges.c.contact_id)
@@ -62,7 +63,7 @@ profile_values = sa.Table(
     sa.Column("contact_id", sa.String(200), primary_key=True),
     sa.Column("attribute", Word, primary_key=True),
     sa.Column("source", Word, primary_key=True),
-    sa.Column("value", Json),
+    sa.Column("value", SealedJson("value")),
     sa.Column("at", Instant, nullable=False),
 )  # fmt: skip
 
@@ -90,7 +91,7 @@ problems = sa.Table(
     sa.Column("message_id", sa.String(200), nullable=False),
     sa.Column("contact_id", sa.String(200)),
     sa.Column("reason", sa.Text, nullable=False),
-    sa.Column("item", sa.Text, nullable=False),  # its first 2,000 characters
+    sa.Column("item", SealedJson("problem"), nullable=False),  # its first 2,000 characters
 )  # fmt: skip
 sa.Index("problems_at", problems.c.at)
 

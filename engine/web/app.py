@@ -25,8 +25,9 @@ from engine.web.clicks import Clicks
 from engine.web.consent import Consents
 from engine.web.doors import Doors
 from engine.web.events import Intake
+from engine.web.intake import doors as intake_doors
 from engine.web.limits import Strikes
-from engine.web.recording import Recorder, Write
+from engine.web.recording import Recorder
 
 Answer = Callable[[Request], Awaitable[Response]]
 
@@ -47,11 +48,12 @@ def build_app(doors: Doors) -> Starlette:
         Route("/u/{token}", consents.leave, methods=["POST"]),
         Route("/p/{token}", consents.list_topics),
         Route("/p/{token}", consents.choose_topics, methods=["POST"]),
+        *intake_doors.routes(doors, strikes),
     ]
     return Starlette(routes=routes, exception_handlers={HTTPException: _http_error, StoreError: _store_error})
 
 
-def _writer(doors: Doors) -> Write:
+def _writer(doors: Doors) -> Callable[[Sequence[NewEvent]], Recorded]:
     def write(events: Sequence[NewEvent]) -> Recorded:
         with writing(doors.store) as conn:
             return record(conn, events, doors.now(), doors.facts.skip_after)

@@ -19,7 +19,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from engine.errors import StoreError
 from engine.store.answering import CLICKED, MACHINE, take_back
 from engine.store.connect import reading, writing
-from engine.store.intake import NewEvent
+from engine.store.intake import NewEvent, Recorded
 from engine.store.links import Link, link_target
 from engine.store.recovering import resolve_unknown
 from engine.web import pages
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 class Clicks:
     """Answers `/c/{token}` and `/v/{token}`."""
 
-    def __init__(self, doors: Doors, recorder: Recorder, strikes: Strikes) -> None:
+    def __init__(self, doors: Doors, recorder: Recorder[NewEvent, Recorded], strikes: Strikes) -> None:
         self._doors = doors
         self._recorder = recorder
         self._strikes = strikes

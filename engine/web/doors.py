@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
+from engine.intake.taking import Terms
 from engine.tokens import Tokens
 from journeys.project import Project, Topic
 
@@ -22,6 +23,7 @@ class Facts:
     topics: Mapping[str, Topic]
     skip_after: timedelta
     bot_filter: str  # off, basic, strict
+    sources: Mapping[str, str] = field(default_factory=dict)  # write key -> source; "web" for one that is not named
 
     @classmethod
     def of(cls, project: Project) -> Facts:
@@ -33,12 +35,16 @@ class Facts:
             topics=project.topics,
             skip_after=project.limits.skip_after,
             bot_filter=project.bot_filter,
+            sources=project.key_sources,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """Everything an answer may use. `wake` has the next tick come at once; `view` gives a sent message as HTML."""
+    """Everything an answer may use. `wake` has the next tick come at once; `view` gives a sent message as HTML.
+
+    `terms`: what tracking clients may say; None: their doors are shut.
+    """
 
     store: sa.Engine
     tokens: Tokens
@@ -46,3 +52,4 @@ class Doors:
     wake: Callable[[], None]
     facts: Facts
     view: Callable[[str], str | None] | None = None
+    terms: Terms | None = None

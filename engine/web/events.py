@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from engine.errors import StoreError
-from engine.store.intake import NewEvent
+from engine.store.intake import NewEvent, Recorded
 from engine.web.doors import Doors
 from engine.web.item import Refused, read_item
 from engine.web.limits import Strikes, TooLarge, read_body
@@ -31,7 +31,7 @@ _BATCH = 500
 class Intake:
     """Answers `/v1/events`."""
 
-    def __init__(self, doors: Doors, recorder: Recorder, strikes: Strikes) -> None:
+    def __init__(self, doors: Doors, recorder: Recorder[NewEvent, Recorded], strikes: Strikes) -> None:
         self._doors = doors
         self._recorder = recorder
         self._strikes = strikes
@@ -56,7 +56,7 @@ class Intake:
     async def _store(self, read: Sequence[NewEvent | Refused]) -> Response:
         events = [item for item in read if isinstance(item, NewEvent)]
         try:
-            unknown = await self._recorder.record(events) if events else frozenset()
+            unknown = frozenset((await self._recorder.record(events)).unknown if events else ())
         except StoreError:
             return _error(503, "nothing was stored; send it again", {"Retry-After": "5"})
         results = [_result(item, unknown) for item in read]
@@ -100,12 +100,12 @@ def _no_constant(name: str) -> None:
 
 
 def _authorised(request: Request, keys: Sequence[str]) -> bool:
-    given = _given_key(request.headers.get("authorization", "")).encode()
+    given = given_key(request.headers.get("authorization", "")).encode()
     known = [compare_digest(given, key.encode()) for key in keys if key]  # all of them: the time tells nothing
     return any(known)
 
 
-def _given_key(header: str) -> str:
+def given_key(header: str) -> str:
     """Return the key of `Bearer key`, or the user of Basic (how the usual SDKs send it)."""
     scheme, _, value = header.strip().partition(" ")
     if scheme.lower() == "bearer":

@@ -1,34 +1,38 @@
-"""Events of many requests, written in one transaction: whoever comes while a commit runs shares the next one."""
+"""What many requests say, written in one transaction: whoever comes while a commit runs shares the next one."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 
-from engine.store.intake import NewEvent, Recorded
-
 log = logging.getLogger(__name__)
 
-Write = Callable[[Sequence[NewEvent]], Recorded]
+T = TypeVar("T")
+R = TypeVar("R")
 
-_AT_ONCE = 2_000  # events of one transaction
-_Waiting = tuple[Sequence[NewEvent], "asyncio.Future[frozenset[str]]"]
+_AT_ONCE = 2_000  # items of one transaction
 
 
-class Recorder:
-    """Groups writes; `record` returns when its events are committed, and raises when they are not."""
+class Recorder(Generic[T, R]):
+    """Groups writes; `record` returns when its items are committed, and raises when they are not."""
 
-    def __init__(self, write: Write) -> None:
+    def __init__(self, write: Callable[[Sequence[T]], R]) -> None:
         self._write = write
-        self._waiting: list[_Waiting] = []
+        self._waiting: list[tuple[Sequence[T], asyncio.Future[R]]] = []
         self._writer: asyncio.Task[None] | None = None
 
-    async def record(self, events: Sequence[NewEvent]) -> frozenset[str]:
-        """Commit these events, together with those of others; return the contacts that do not exist."""
-        done: asyncio.Future[frozenset[str]] = asyncio.get_running_loop().create_future()
+    @property
+    def waiting(self) -> int:
+        """Return how many items wait for their commit to begin."""
+        return sum(len(items) for items, _ in self._waiting)
+
+    async def record(self, events: Sequence[T]) -> R:
+        """Commit these items, together with those of others; return what the write of the whole group answers."""
+        done: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._waiting.append((events, done))
         if self._writer is None:
             self._writer = asyncio.create_task(self._write_all())
@@ -41,7 +45,7 @@ class Recorder:
         finally:
             self._writer = None
 
-    def _next(self) -> list[_Waiting]:
+    def _next(self) -> list[tuple[Sequence[T], asyncio.Future[R]]]:
         taken, size = 0, 0
         for events, _ in self._waiting:
             size += len(events)
@@ -51,7 +55,7 @@ class Recorder:
         group, self._waiting = self._waiting[:taken], self._waiting[taken:]
         return group
 
-    async def _commit(self, group: list[_Waiting]) -> None:
+    async def _commit(self, group: list[tuple[Sequence[T], asyncio.Future[R]]]) -> None:
         try:
             recorded = await run_in_threadpool(self._write, [event for events, _ in group for event in events])
         except Exception as error:
@@ -65,4 +69,4 @@ class Recorder:
             return
         for _, done in group:
             if not done.done():  # a request that was given up waits no more
-                done.set_result(frozenset(recorded.unknown))
+                done.set_result(recorded)

@@ -30,7 +30,7 @@ def upgrade() -> None:
         sa.Column("message_id", sa.String(200), nullable=False),
         sa.Column("contact_id", Contact),
         sa.Column("reason", sa.Text, nullable=False),
-        sa.Column("item", sa.Text, nullable=False),
+        sa.Column("item", Json, nullable=False),
     )
     op.create_index("problems_at", "problems", ["at"])
     op.create_table(

@@ -1,0 +1,1 @@
+"""What comes in from elsewhere: calls of tracking clients, cloud events, records of other systems."""
