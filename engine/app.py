@@ -27,6 +27,7 @@ from engine.letters import Letters
 from engine.posting import Post
 from engine.store.connect import check_schema, open_store
 from engine.store.delivering import WEBHOOK, Terms
+from engine.store.leases import by_database
 from engine.store.sealing import Sealing
 from engine.teaching import Teacher
 from engine.tokens import Tokens, load_secrets
@@ -80,6 +81,8 @@ def build(definitions: Definitions, options: Options | None = None) -> Engine:
         sealing=sealing_for(project),
     )
     check_schema(store)
+    if isinstance(options.clock, SystemClock):
+        store = by_database(store)
     versions, running = begin(store, definitions, options.clock.now(), options.check)
     definitions = running if options.follows else definitions
     options.check(definitions)

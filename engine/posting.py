@@ -28,7 +28,7 @@ from engine.clock import Clock
 from engine.core.actions import ANSWER
 from engine.letters import Letters, Made
 from engine.store import delivering, intake
-from engine.store.connect import writing
+from engine.store.connect import persist, writing
 from engine.store.delivering import Delivery, Draft, Lease, Terms
 
 GROUP = 50
@@ -178,14 +178,17 @@ class _Batch:
             return
         fresh = {key for key, draft in self.drafts.items() if draft.template not in self.post.known}
         new = {delivery.message for delivery in claimed if delivery.key in fresh}
-        with writing(self.store) as conn:
+        fresh_templates = [(message, self.post.library[message]) for message in sorted(new)]
+
+        def write(conn: sa.Connection) -> None:
             delivering.prepare(conn, list(self.drafts.values()), self.owner)
-            for message in sorted(new):
-                template = self.post.library[message]
+            for message, template in fresh_templates:
                 last = max(template.static_links, default=0)
                 links = [template.static_links.get(n) for n in range(last + 1)]
                 delivering.remember_template(conn, template.version, message, links, now)
-                self.post.known.add(template.version)
+
+        persist(self.store, write)
+        self.post.known.update(template.version for _, template in fresh_templates)
 
     def _through(self, name: str, envelopes: Sequence[Envelope]) -> str | None:
         """Send through one channel; a channel that stops gives back what it has not begun."""
@@ -203,8 +206,7 @@ class _Batch:
         """Put back what is still claimed; the ledger knows what was begun, and recovery settles that."""
         at = error.retry_at if isinstance(error, ChannelUnavailable) and error.retry_at else self.clock.now() + AGAIN
         self._write()
-        with writing(self.store) as conn:
-            self.statuses["queued"] += delivering.release(conn, self.owner, at)
+        self.statuses["queued"] += persist(self.store, lambda conn: delivering.release(conn, self.owner, at))
 
     def _intend(self, keys: Sequence[str]) -> frozenset[str]:
         """Write `sending`, with the answers that have come so far, in one commit; without keys only live on."""
@@ -212,28 +214,39 @@ class _Batch:
         stale = now - self.renewed_at > self.lease.span / 3
         if not keys and not stale:
             return frozenset()
-        with writing(self.store) as conn:
-            self._settle(conn, now)
-            if stale:
-                delivering.renew(conn, self.owner, now + self.lease.span)
-                self.renewed_at = now
-            going = delivering.intend(conn, keys, self.owner, now) if keys else frozenset()
+        going = self._persist(now, keys, renew=stale)
+        self.renewed_at = now if stale else self.renewed_at
         self.statuses["withheld"] += len(keys) - len(going)
         return going
 
     def _write(self) -> None:
         if self.answers:
-            with writing(self.store) as conn:
-                self._settle(conn, self.clock.now())
+            self._persist(self.clock.now())
 
-    def _settle(self, conn: sa.Connection, now: datetime) -> None:
-        answers, self.answers = self.answers, []
-        if not answers:
-            return
-        self.statuses.update(delivering.commit(conn, answers, self.owner, now, self.post.terms))
+    def _persist(self, now: datetime, keys: Sequence[str] = (), *, renew: bool = False) -> frozenset[str]:
+        """Write what the world said, and forget it only when that is committed: the server may be begun anew meanwhile.
+
+        `keys`: messages that are to go next; return those that may.
+        """
+        answers = list(self.answers)
+
+        def write(conn: sa.Connection) -> tuple[Mapping[str, int], frozenset[str]]:
+            if renew:
+                delivering.renew(conn, self.lease, now)
+            counts = self._settle(conn, answers, now) if answers else {}
+            return counts, delivering.intend(conn, keys, self.owner, now) if keys else frozenset()
+
+        counts, going = persist(self.store, write)
+        del self.answers[: len(answers)]
+        self.statuses.update(counts)
         self.sent.update(self.channel_of[r.key] for r in answers if r.status == "sent")
+        return going
+
+    def _settle(self, conn: sa.Connection, answers: Sequence[Receipt], now: datetime) -> Mapping[str, int]:
+        counts = delivering.commit(conn, answers, self.owner, now, self.post.terms)
         if self.calls:
             _answered(conn, [(self.calls[r.key], r) for r in answers if r.key in self.calls], now)
+        return counts
 
 
 def _answered(conn: sa.Connection, answers: Sequence[tuple[Delivery, Receipt]], now: datetime) -> None:

@@ -15,8 +15,11 @@ import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-import procrastinate
+import psycopg
+import psycopg_pool
 import sqlalchemy as sa
+from procrastinate.exceptions import ProcrastinateException
+from procrastinate.worker import Worker
 
 from engine.cluster.tasks import BEAT, CARE, STALLED, Tasks
 from engine.runner import Job, local
@@ -77,7 +80,7 @@ class Cluster:
             began = self._loop.time()
             try:
                 await self._work(self._over)
-            except Exception as error:  # noqa: BLE001 - of the database or of the library: it is begun again
+            except (ProcrastinateException, psycopg.Error, psycopg_pool.PoolTimeout, OSError) as error:
                 log.warning("the job queue does not answer and is asked again: %s", _line(error))
             else:
                 if not self._ending.is_set():
@@ -90,7 +93,7 @@ class Cluster:
         app = self._tasks.app(self._conninfo)
         async with app.open_async():
             workers = [
-                procrastinate.worker.Worker(
+                Worker(
                     app, queues=[queue], name=queue, concurrency=at_once, fetch_job_polling_interval=POLL,
                     delete_jobs="always", install_signal_handlers=False, update_heartbeat_interval=BEAT,
                     stalled_worker_timeout=STALLED,
@@ -108,7 +111,7 @@ class Cluster:
                     raise result
 
 
-async def _run(worker: procrastinate.worker.Worker) -> None:
+async def _run(worker: Worker) -> None:
     await worker.run()  # type: ignore[no-untyped-call]
 
 

@@ -20,6 +20,7 @@ from typing import Any
 import procrastinate
 import sqlalchemy as sa
 from procrastinate.exceptions import UniqueViolation
+from procrastinate.jobs import Status
 
 from engine.runner import Job
 from engine.scheduler import Complaints
@@ -111,7 +112,7 @@ async def _again(app: procrastinate.App, job: Any) -> None:
     try:
         await app.job_manager.retry_job(job)
     except UniqueViolation:
-        await app.job_manager.finish_job(job, status=procrastinate.jobs.Status.ABORTED, delete_job=True)
+        await app.job_manager.finish_job(job, status=Status.ABORTED, delete_job=True)
 
 
 def cron(seconds: float) -> str:

@@ -9,12 +9,14 @@ Rules
 
 from __future__ import annotations
 
+import random
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy.pool import QueuePool
@@ -28,13 +30,18 @@ from engine.store.sealed import give_keys
 from engine.store.sealing import Sealing
 from engine.store.values import from_json, to_json
 
+T = TypeVar("T")
+
 __all__ = [
-    "Schema", "alone", "backup", "beside", "check_schema", "create", "open_store", "reading", "status", "upgrade",
-    "writing",
+    "Schema", "alone", "backup", "beside", "check_schema", "create", "open_store", "persist", "reading", "status",
+    "upgrade", "writing",
 ]  # fmt: skip
 
 PATIENCE = timedelta(seconds=30)
 """How long a writer waits for another one before it gives up."""
+
+PAUSES = (0.1, 0.2, 0.4, 0.8, 1.5, 2.0, 2.0, 2.0, 2.0)
+"""Seconds between two attempts to write what has happened into a server that does not answer."""
 
 _TICKS = 7_305_119  # a number of our own among a database's advisory locks
 _BESIDE = sa.text(f"SELECT pg_advisory_xact_lock_shared({_TICKS})")
@@ -90,6 +97,21 @@ def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
             wakes.call(conn)
             reached("commit")
         reached("commit", applied=True)
+
+
+def persist(engine: sa.Engine, work: Callable[[sa.Connection], T]) -> T:
+    """Write in one transaction, and again after a while when a server went away; `work` must do no harm twice.
+
+    For what may not be forgotten because a database is begun anew: some ten seconds, after that it is StoreUnavailable.
+    """
+    for pause in PAUSES if engine.dialect.name == "postgresql" else ():
+        try:
+            with writing(engine) as conn:
+                return work(conn)
+        except StoreUnavailable:
+            time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - so that not all ask at the same instant
+    with writing(engine) as conn:
+        return work(conn)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 Rules
 - A row is held by one claim: `owner` names it and is never used twice, so that a worker that slept past its lease
   cannot write over its successor. The lease is checked where a message goes out, the owner where its answer comes in.
+  Leases go by the clock that leases.py names.
 - Waiting rows have `next_at`, held rows have `lease_until`, ended rows have neither: two narrow indexes are the queue.
 - `intend` is the last question before the message itself: consent, suppression and lease once more, in the commit
   that writes `sending`.
@@ -20,6 +21,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from engine.errors import ClaimLost
+from engine.store.leases import judged, lease_clock
 from engine.store.links import Link, link_target, remember_template
 from engine.store.receipts import Terms, commit, void
 from engine.store.recovering import Recovered, expire, next_due, pending, recover, resolve_unknown
@@ -114,7 +116,8 @@ def claim(conn: sa.Connection, now: datetime, lease: Lease, channels: Sequence[s
     keys = _due(conn, now, channels, limit)
     if not keys:
         return []
-    conn.execute(_hold(), {"keys": keys, "mine": lease.owner, "moment": now + lease.span})
+    term = {"judge": judged(conn, now), "span": lease.span // timedelta(microseconds=1)}
+    conn.execute(_hold(), {"keys": keys, "mine": lease.owner} | term)
     held = {row.key: _delivery(row) for row in conn.execute(_rows(), {"keys": keys}).all()}
     return [held[key] for key in keys]
 
@@ -167,8 +170,7 @@ def _hold() -> sa.Update:
         .scalar_subquery()
     )
     to = sa.case((d.channel == WEBHOOK, d.request["url"].as_string()), else_=usable)
-    until = sa.bindparam("moment", type_=d.lease_until.type)
-    held = {"status": "claimed", "fence": d.fence + 1, "lease_until": until, "next_at": None, "address": to}
+    held = {"status": "claimed", "fence": d.fence + 1, "lease_until": _until(), "next_at": None, "address": to}
     return sa.update(deliveries).where(any_of(d.key, "keys")).values(held | {"owner": sa.bindparam("mine")})
 
 
@@ -215,12 +217,12 @@ def _drawn_up(dialect: str) -> sa.Update:
 
 def intend(conn: sa.Connection, keys: Sequence[str], owner: str, now: datetime) -> frozenset[str]:
     """Write `sending` for those that may still go, end the withdrawn ones as `suppressed`; return the first."""
-    asked = {"keys": json.dumps(list(keys)), "mine": owner, "moment": now}
+    asked = {"keys": json.dumps(list(keys)), "mine": owner, "judge": judged(conn, now)}
     if conn.dialect.name == "postgresql":
         conn.execute(_recipients(), {"wanted": list(keys)}).all()  # nobody withdraws between the answer and the commit
     objections = {row.key: _objection(row) for row in conn.execute(_asked(conn.dialect.name), asked).all()}
     going = frozenset(key for key, objection in objections.items() if objection is None)
-    begun = asked | {"keys": json.dumps(sorted(going))}
+    begun = asked | {"keys": json.dumps(sorted(going)), "moment": now}
     if going and conn.execute(_begin(conn.dialect.name), begun).rowcount != len(going):
         raise ClaimLost("another worker took these messages in between; nothing was sent")
     _keep(conn, [key for key, objection in objections.items() if objection == PAUSED])
@@ -244,8 +246,7 @@ def _keep(conn: sa.Connection, keys: Sequence[str]) -> None:
 
 
 def _mine() -> sa.ColumnElement[bool]:
-    at = sa.bindparam("moment", type_=d.lease_until.type)
-    return sa.and_(d.owner == sa.bindparam("mine"), d.status == "claimed", d.lease_until > at)
+    return sa.and_(d.owner == sa.bindparam("mine"), d.status == "claimed", d.lease_until > lease_clock("judge"))
 
 
 @lru_cache
@@ -303,10 +304,21 @@ def _withdraw(conn: sa.Connection, objections: Mapping[str, str | None], now: da
     void(conn, objections)
 
 
-def renew(conn: sa.Connection, owner: str, until: datetime) -> int:
-    """Keep everything `owner` still holds until `until`; return how many that are."""
-    held = sa.and_(d.owner == owner, d.status.in_(("claimed", "sending")), d.lease_until.is_not(None))
-    return conn.execute(sa.update(deliveries).where(held).values(lease_until=until)).rowcount
+def renew(conn: sa.Connection, lease: Lease, now: datetime) -> int:
+    """Keep everything that the lease's owner still holds for another span; return how many that are."""
+    span = lease.span // timedelta(microseconds=1)
+    return conn.execute(_renewed(), {"mine": lease.owner, "judge": judged(conn, now), "span": span}).rowcount
+
+
+@lru_cache
+def _renewed() -> sa.Update:
+    mine = (d.owner == sa.bindparam("mine"), d.status.in_(("claimed", "sending")), d.lease_until.is_not(None))
+    return sa.update(deliveries).where(*mine).values(lease_until=_until())
+
+
+def _until() -> sa.ColumnElement[datetime]:
+    span = sa.bindparam("span", type_=sa.BigInteger)
+    return sa.type_coerce(sa.type_coerce(lease_clock("judge"), sa.BigInteger) + span, d.lease_until.type)
 
 
 def release(conn: sa.Connection, owner: str, next_at: datetime) -> int:

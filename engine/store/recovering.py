@@ -15,6 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from engine.store.leases import judged, lease_clock
 from engine.store.receipts import RESENT, again, void
 from engine.store.sets import one_of
 from engine.store.tables import decisions, deliveries
@@ -25,7 +26,7 @@ c = decisions.c
 _now = sa.bindparam("moment", type_=d.next_at.type)  # the statements of every delivery run are made once
 _OVER = (
     sa.select(deliveries)
-    .where(d.lease_until <= _now, d.status.in_(("claimed", "sending")))
+    .where(d.lease_until <= lease_clock("judge"), d.status.in_(("claimed", "sending")))
     .order_by(d.lease_until, d.key)
     .with_for_update(skip_locked=True)
 )
@@ -47,7 +48,7 @@ class Recovered:
 
 def recover(conn: sa.Connection, now: datetime, resend: frozenset[str] = frozenset()) -> Recovered:
     """Take back every message whose lease is over; `resend` are the channels whose messages in doubt go out again."""
-    rows = conn.execute(_OVER, {"moment": now}).all()
+    rows = conn.execute(_OVER, {"judge": judged(conn, now)}).all()
     if not rows:
         return Recovered()
     found = Recovered(

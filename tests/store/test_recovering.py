@@ -47,7 +47,7 @@ def test_a_lease_that_ran_out_may_not_begin_to_send(conn):
 def test_a_renewed_lease_may_begin_to_send(conn):
     message(conn, "k")
     claim(conn)
-    assert delivering.renew(conn, "one", NOON + HOUR) == 1
+    assert delivering.renew(conn, delivering.Lease("one", HOUR), NOON) == 1
     assert delivering.intend(conn, ["k"], "one", AFTER_LEASE) == {"k"}
 
 
