@@ -208,6 +208,43 @@ COMMANDS = (
         ("sojourn product list --family shoes",),
     ),
     Command(
+        "care", "doctor", "[--fix]", "do the sums hold, is anything stuck, and what to do", "engine.cli.doctor:doctor",
+        ("sojourn doctor", "sojourn doctor --fix", "sojourn doctor --json"),
+    ),
+    Command(
+        "care", "unpark", "[ID] | --all", "let people go on whom a failing step has parked",
+        "engine.cli.doctor:unpark", ("sojourn unpark c_1042", "sojourn unpark --all"),
+    ),
+    Command(
+        "care", "unknown ls", "[--journey J]", "messages in doubt: they may have arrived", "engine.cli.unknown:ls",
+        ("sojourn unknown ls", "sojourn unknown ls --journey cart_recovery --json"),
+    ),
+    Command(
+        "care", "unknown resend", "MESSAGE_ID... | --all", "send messages in doubt once more, under the same id",
+        "engine.cli.unknown:resend", ("sojourn unknown resend 3f0c8a7be5d21f90:2", "sojourn unknown resend --all"),
+    ),
+    Command(
+        "care", "unknown dismiss", "MESSAGE_ID... | --all [--as sent]", "settle messages in doubt: sent, or failed",
+        "engine.cli.unknown:dismiss",
+        ("sojourn unknown dismiss --all", "sojourn unknown dismiss 3f0c8a7be5d21f90:2 --as failed"),
+    ),
+    Command(
+        "people", "value show", "[CONTACT]", "what customers are worth, or one of them", "engine.cli.value:show",
+        ("sojourn value show", "sojourn value show lena@shop.example"),
+    ),
+    Command(
+        "people", "value fit", "[--goal EVENT]", "work out now what the night works out: value and lead score",
+        "engine.cli.value:fit", ("sojourn value fit", "sojourn value fit --goal signed_up --json"),
+    ),
+    Command(
+        "people", "value table", "", "the forecast held against what came", "engine.cli.value:table",
+        ("sojourn value table",),
+    ),
+    Command(
+        "people", "value lead", "[CONTACT] [--goal EVENT]", "who is about to come, how sure that is, and why",
+        "engine.cli.value:lead", ("sojourn value lead", "sojourn value lead c_1042 --json"),
+    ),
+    Command(
         "care", "config show", "", "the settings as they are used, secrets masked", "engine.cli.config:show",
         ("sojourn config show", "sojourn config show --json"),
     ),

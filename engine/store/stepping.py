@@ -12,11 +12,14 @@ import sqlalchemy as sa
 
 from engine.store import auditing
 from engine.store.alarms import next_alarm
-from engine.store.snapshots import Needs, claim
+from engine.store.snapshots import Needs, claim, due, load
 from engine.store.tables import alarms, enrollments
 from engine.store.walked import Acting, Committed, Walked, commit
 
-__all__ = ["Acting", "Committed", "Needs", "Walked", "claim", "commit", "next_alarm", "park"]
+QUEUED = "while it was queued: "
+"""How the reason of a parked run begins that waited at the door: unparked, it waits there again."""
+
+__all__ = ["Acting", "Committed", "Needs", "Walked", "claim", "commit", "due", "load", "next_alarm", "park"]
 
 
 def park(conn: sa.Connection, contact_id: str, reason: str, now: datetime) -> int:
@@ -25,7 +28,8 @@ def park(conn: sa.Connection, contact_id: str, reason: str, now: datetime) -> in
     Its fresh events stay fresh: once it is unparked they are seen.
     """
     running = (enrollments.c.contact_id == contact_id) & enrollments.c.status.in_(("active", "queued"))
-    stopped = enrollments.update().where(running).values(status="parked", reason=reason).returning(enrollments.c.id)
+    why = sa.case((enrollments.c.status == "queued", QUEUED + reason), else_=reason)
+    stopped = enrollments.update().where(running).values(status="parked", reason=why).returning(enrollments.c.id)
     runs = sorted(conn.execute(stopped).scalars())
     conn.execute(alarms.delete().where(alarms.c.contact_id == contact_id))
     # the audit outlives the person, and what a mistake says may hold their values: it names runs and the kind alone
