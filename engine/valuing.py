@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,6 +38,11 @@ class When:
     now: datetime
     offset: timedelta = timedelta(0)
 
+    @classmethod
+    def at(cls, now: datetime, zone: tzinfo) -> When:
+        """Return the instant as the clocks of a zone show it."""
+        return cls(now, now.astimezone(zone).utcoffset() or timedelta(0))
+
     @property
     def today(self) -> int:
         return (to_micros(self.now) + self.offset // timedelta(microseconds=1)) // buying.DAY
@@ -55,10 +60,7 @@ class Refreshed:
 
 def refresh(engine: Engine) -> str | None:
     """Work out what everybody is worth; the nightly chore."""
-    now = engine.clock.now()
-    done = refreshed(
-        engine.store, engine.project.data, When(now, now.astimezone(engine.zone).utcoffset() or timedelta(0))
-    )
+    done = refreshed(engine.store, engine.project.data, When.at(engine.clock.now(), engine.zone))
     if not done.written and not done.customers:
         return None
     missing = done.worth.missing if done.worth else ""
@@ -164,7 +166,9 @@ def _said(seen: Customers, worth: Valued, n: int) -> dict[str, Any]:
         "recency": marks[0], "frequency": marks[1], "monetary": marks[2],
     }  # fmt: skip
     if worth.alive is not None and worth.ahead is not None:
-        said |= {"alive": round(float(worth.alive[n]), 4), "orders_next": round(float(worth.ahead[n]), 4)}
+        said["orders_next"] = round(float(worth.ahead[n]), 4)
+        if seen.days[n] > 1:  # the model lets people leave after an order that followed another: of one it cannot tell
+            said["alive"] = round(float(worth.alive[n]), 4)
     if worth.worth is not None and worth.tier is not None:
         said |= {"worth": round(float(worth.worth[n]), 2), "tier": TIERS[int(worth.tier[n])]}
     return said
@@ -176,7 +180,9 @@ def _told(seen: Customers, worth: Valued) -> Mapping[str, Any]:
     told["cohorts"] = [{"name": c.name, "people": c.people, **asdict(c.purchases)} for c in worth.cohorts]
     told["spending"] = asdict(worth.spending) if worth.spending else None
     if worth.alive is not None and worth.ahead is not None:
-        told |= {"alive": float(worth.alive.sum()), "orders_next": float(worth.ahead.sum())}
+        again = seen.days > 1
+        told |= {"again": int(again.sum()), "alive": float(worth.alive[again].sum())}
+        told["orders_next"] = float(worth.ahead.sum())
     if worth.worth is not None and worth.tier is not None:
         told["tiers"] = [
             {"tier": name, "people": int((worth.tier == n).sum()), "worth": float(worth.worth[worth.tier == n].sum())}

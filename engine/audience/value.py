@@ -106,7 +106,8 @@ def fit_purchases(seen: History) -> Purchases:
         return -likely / total, -slope / total
 
     params, lowest = _lowest(loss, np.log([0.5, scale / 4, 0.8, 2.5]), (OUTER, OUTER, ALIKE, ALIKE))
-    return Purchases(*map(float, params), log_likelihood=-lowest * total, customers=int(total))
+    r, alpha, a, b = params.tolist()
+    return Purchases(r, alpha, a, b, -lowest * total, int(total))
 
 
 def _purchases(p: Floats, seen: History) -> tuple[float, Floats]:
@@ -155,7 +156,8 @@ def fit_spending(orders: Floats, mean: Floats) -> Spending:
         return -likely / many, -slope / many
 
     params, lowest = _lowest(loss, np.log([4.0, 4.0, 3.0 * max(float(mean.mean()), 1e-6)]), (OUTER, OUTER, 2 * OUTER))
-    return Spending(*map(float, params), log_likelihood=-lowest * many, customers=many)
+    p, q, gamma = params.tolist()
+    return Spending(p, q, gamma, -lowest * many, many)
 
 
 def _spending(params: Floats, x: Floats, z: Floats) -> tuple[float, Floats]:

@@ -245,6 +245,22 @@ COMMANDS = (
         "engine.cli.value:lead", ("sojourn value lead", "sojourn value lead c_1042 --json"),
     ),
     Command(
+        "people", "value show", "[CONTACT]", "what customers are worth, or one of them", "engine.cli.value:show",
+        ("sojourn value show", "sojourn value show lena@shop.example"),
+    ),
+    Command(
+        "people", "value fit", "[--goal EVENT]", "work out now what the night works out: value and lead score",
+        "engine.cli.value:fit", ("sojourn value fit", "sojourn value fit --goal signed_up --json"),
+    ),
+    Command(
+        "people", "value table", "", "the forecast held against what came", "engine.cli.value:table",
+        ("sojourn value table",),
+    ),
+    Command(
+        "people", "value lead", "[CONTACT] [--goal EVENT]", "who is about to come, how sure that is, and why",
+        "engine.cli.value:lead", ("sojourn value lead", "sojourn value lead c_1042 --json"),
+    ),
+    Command(
         "care", "config show", "", "the settings as they are used, secrets masked", "engine.cli.config:show",
         ("sojourn config show", "sojourn config show --json"),
     ),

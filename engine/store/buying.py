@@ -110,9 +110,12 @@ def _number(value: Any) -> float | None:
 
 
 def behaviour(
-    conn: sa.Connection, names: Sequence[str], until: datetime, windows: Sequence[timedelta]
+    conn: sa.Connection, names: Sequence[str], until: datetime, windows: Sequence[timedelta], contact: str | None = None
 ) -> Iterator[Did]:
-    """Yield how often everybody did each of these before `until`; by contact. The index alone answers."""
+    """Yield how often everybody (or one `contact`) did each of these before `until`; by contact.
+
+    The index alone answers.
+    """
     end = sa.literal(to_micros(until))
     at = sa.type_coerce(e.at, sa.BigInteger)
     spans = [sa.func.sum(sa.case((at >= end - window // timedelta(microseconds=1), 1), else_=0)) for window in windows]
@@ -122,6 +125,8 @@ def behaviour(
         .group_by(e.contact_id, e.name)
         .order_by(e.contact_id, e.name)
     )
+    if contact is not None:
+        asked = asked.where(e.contact_id == contact)
     out = refusing(conn)
     for id_, name, *rest in _stream(conn, asked, {"names": sorted(set(names))}):
         if id_ not in out:

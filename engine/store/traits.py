@@ -119,3 +119,14 @@ def keep_fit(conn: sa.Connection, name: str, content: Mapping[str, Any], now: da
     said = {"content": insert.excluded.content, "at": insert.excluded.at}
     row = {"name": name, "content": content, "at": now}
     conn.execute(insert.on_conflict_do_update(index_elements=["name"], set_=said), [row])
+
+
+def fitted_at(conn: sa.Connection, name: str) -> datetime | None:
+    """Return when what stands under this name was fitted."""
+    return conn.execute(sa.select(fits.c.at).where(fits.c.name == name)).scalar()
+
+
+def refused(conn: sa.Connection, ids: Iterable[str]) -> frozenset[str]:
+    """Return which of these contacts do not allow profiling."""
+    asked = sa.select(contacts.c.id).where(any_of(contacts.c.id, "ids"), ~allowed())
+    return frozenset(conn.execute(asked, {"ids": sorted(set(ids))}).scalars())

@@ -96,7 +96,8 @@ def test_a_night_says_of_everybody_what_they_are_worth_and_how_likely_they_come(
     assert keen["worth"] > rare["worth"]
     assert (keen["frequency"], keen["tier"]) == (5, "high")
     assert keen["lead"] > 60 > rare["lead"]
-    assert 0 < rare["alive"] <= 1
+    assert 0 < keen["alive"] <= 1
+    assert ("alive" in rare) == (rare["orders"] > 1)
     assert keen["rfm"] == f"{keen['recency']}-5-{keen['monetary']}"
     with reading(engine.store) as conn:
         found = traits.fit_of(conn, "value")
