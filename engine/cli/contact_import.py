@@ -69,6 +69,7 @@ class Import:
             mine.updated + done.updated,
             mine.unchanged + done.unchanged,
             mine.kept_out + done.kept_out,
+            mine.erased + done.erased,
         )
         self.without_zone += sum(zone_of(person.attributes) is None for person in people)
 
@@ -158,12 +159,16 @@ def _answer(work: Import, project: Project, *, dry_run: bool) -> Answer:
         hints.append(f"without time zone {work.without_zone:,} ({share} %): they use {project.timezone}")
     if counts.kept_out:
         hints.append(f"{counts.kept_out:,} consents not granted again: these people withdrew them")
+    if counts.erased:
+        hints.append(
+            f"{counts.erased:,} left out: they asked to be forgotten (sojourn contact readmit lets one back in)"
+        )
     if hint := _consent_hint(work.columns, project):
         hints.append(hint)
     data = {
         "new": counts.new, "updated": counts.updated, "unchanged": counts.unchanged, "rejected": rejects.count,
         "reasons": rejects.reasons, "rejects": rejects.path if rejects.count and not dry_run else None,
-        "without_zone": work.without_zone, "kept_out": counts.kept_out, "dry_run": dry_run,
+        "without_zone": work.without_zone, "kept_out": counts.kept_out, "erased": counts.erased, "dry_run": dry_run,
         "columns": dict(zip(work.columns.header, work.columns.targets, strict=True)),
     }  # fmt: skip
     return Answer(data, [*lines, *(f"  {hint}" for hint in hints)])

@@ -83,5 +83,5 @@ def verify(conn: sa.Connection, head: str | None = None) -> Verdict:
 
 
 def _rows(conn: sa.Connection) -> Iterator[sa.Row[Any]]:
-    query = sa.select(a.id, a.at, a.what, a.who, a.detail, a.digest).where(a.what != HOURS).order_by(a.id)
-    yield from conn.execution_options(yield_per=2000).execute(query)
+    query: sa.Select[Any] = sa.select(a.id, a.at, a.what, a.who, a.detail, a.digest).where(a.what != HOURS)
+    yield from conn.execution_options(yield_per=2000).execute(query.order_by(a.id))

@@ -28,6 +28,7 @@ class Belonging:
     why: str = ""
     through: str | None = None  # "table.column" whose value `column` holds
     clears: Mapping[str, Any] = field(default_factory=dict)
+    also: str | None = None  # another column that names a person: the row is about both
 
 
 PERSONAL: tuple[Belonging, ...] = (
@@ -38,8 +39,8 @@ PERSONAL: tuple[Belonging, ...] = (
     Belonging("shadows", "key", "keep", "chances of arms; no person is in them", "decisions.key"),
     Belonging("mail_reports", "key", "keep", "that a message bounced, and how; no person is in it", "deliveries.key"),
     Belonging("moved", "merge_id", "delete", through="merges.id"),
-    Belonging("merges", "contact_id", "delete"),
-    Belonging("proposals", "contact_id", "delete"),
+    Belonging("merges", "contact_id", "delete", also="gone"),
+    Belonging("proposals", "contact_id", "delete", also="other"),
     Belonging("identities", "contact_id", "delete"),
     Belonging("profile_values", "contact_id", "delete"),
     Belonging("memberships", "contact_id", "delete"),
@@ -59,7 +60,10 @@ PERSONAL: tuple[Belonging, ...] = (
     Belonging("enrollments", "contact_id", "pseudonym", "runs are counted", clears={"entry": {}, "values": {}}),
     Belonging("events", "contact_id", "pseudonym", "outcomes are counted: of the body what money needs stays"),
     Belonging("confirmations", "contact_id", "delete"),
-    Belonging("consents", "contact_id", "pseudonym", "the proof that what was sent was allowed", clears={"ip": None}),
+    Belonging(
+        "consents", "contact_id", "pseudonym", "when what was allowed: the proof for what was sent",
+        clears={"ip": None, "source": "", "proof": None},
+    ),
     Belonging("suppressions", "digest", "keep", "a keyed hash: the wish never to be written to again"),
     Belonging("tombstones", "digest", "keep", "a keyed hash: nobody brings back who asked to be forgotten"),
     Belonging("contacts", "id", "delete"),

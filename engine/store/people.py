@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from engine.store.alarms import hold, ring
 from engine.store.changing import Gone, differing, note
 from engine.store.consenting import ConsentChange, Digest, change_consents
+from engine.store.forgetting import forgotten
 from engine.store.sets import insert_missing, one_of
 from engine.store.tables import addresses, consents, contacts, enrollments, suppressions
 
@@ -31,12 +32,15 @@ class NewContact:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """`kept_out`: consents that were not granted again, because the person had withdrawn them."""
+    """`kept_out`: consents that were not granted again, because the person had withdrawn them. `erased`: rows about
+    people who asked to be forgotten; nothing of them was kept.
+    """
 
     new: int = 0
     updated: int = 0
     unchanged: int = 0
     kept_out: int = 0
+    erased: int = 0
 
 
 def add_contacts(conn: sa.Connection, rows: Sequence[NewContact], now: datetime, digest: Digest) -> Counts:
@@ -45,7 +49,10 @@ def add_contacts(conn: sa.Connection, rows: Sequence[NewContact], now: datetime,
     Attributes that are not named stay. A journey may look at an attribute at any time, so whoever is in one and
     changes is looked at again.
     """
-    people = _merged(rows)
+    said = _merged(rows)
+    gone = forgotten(conn, {id_: row.addresses for id_, row in said.items()}, digest)
+    people = {id_: row for id_, row in said.items() if id_ not in gone}
+    rows = [row for row in rows if row.id not in gone]
     hold(conn, people)
     attributes, words = _known(conn, people)
     merged = {id_: {**attributes.get(id_, {}), **people[id_].attributes} for id_ in people}
@@ -57,7 +64,7 @@ def add_contacts(conn: sa.Connection, rows: Sequence[NewContact], now: datetime,
     ring(conn, _enrolled(conn, moved), now)
     updated = len((moved | readdressed | granted) & attributes.keys())
     new = len(people) - len(attributes)
-    return Counts(new, updated, len(rows) - new - updated, kept_out)
+    return Counts(new, updated, len(rows) - new - updated, kept_out, len(gone))
 
 
 def _merged(rows: Sequence[NewContact]) -> dict[str, NewContact]:
