@@ -148,7 +148,9 @@ def _mapping(item: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def _identify(item: Mapping[str, Any], data: Data, call: Call, troubles: _Troubles) -> Call:
-    traits = _mapping(item, "traits")
+    context = item.get("context")
+    inner = context.get("traits") if isinstance(context, dict) else None  # where RudderStack's clients put them
+    traits = {**(inner if isinstance(inner, dict) else {}), **_mapping(item, "traits")}
     found, wrong = attributes_of(traits, data.attributes)
     said = [troubles.of(f"the trait {name} {says}; the others were taken") for name, says in wrong]
     email = by_name(traits).get(EMAIL)
