@@ -26,13 +26,15 @@ _NOBODY = re.compile(
     r"|not available|invalid|does not have)|doesn't have an? .{0,40}account"
     rf"|(?:unknown|no such|invalid|inactive|non-?existent|bad) (?:local )?{_WHO}"
     r"|no mailbox here|not our customer|unrouteable address|couldn't find any host|(?:host|domain).{0,40}not found"
-    r"|name service error|recipient.?not.?found|illegal alias|all relevant mx records point to non-?existent",
+    r"|name service error|recipient.?not.?found|recipient address rejected|illegal alias"
+    r"|all relevant mx records point to non-?existent",
     re.IGNORECASE,
 )
 _US = re.compile(
     r"\bspam|blacklist|blocklist|block list|black list|blocked|\bdnsbl|\brbl\b|reputation|spamhaus|barracuda|spamcop"
-    r"|dmarc|\bspf\b|\bdkim\b|not authenticated|unauthenticated|access denied|policy|content rejected|unsolicited"
-    r"|banned|phish|virus|malware|infected|reverse dns|\bptr\b|relay(?:ing)? (?:access )?denied|relaying",
+    r"|dmarc|\bspf\b|\bdkim\b|not authenticated|unauthenticated|access denied|polic(?:y|ies)"
+    r"|content rejected|unsolicited|banned|phish|virus|malware|infected|reverse dns|\bptr\b"
+    r"|relay(?:ing)? (?:access )?denied|relaying",
     re.IGNORECASE,
 )
 _FULL = re.compile(
@@ -83,11 +85,11 @@ class Rule:
         return self.words is None or (enhanced in _TELLS_NOTHING and self.words.search(reply.text) is not None)
 
 
-_TELLS_NOTHING = frozenset({"", "0.0", "3.0", "4.0", "5.0", "1.0", "2.0"})
+_TELLS_NOTHING = frozenset({"", "0.0", "1.0", "2.0", "3.0", "4.0", "4.1", "5.0"})  # 4.1: Microsoft's "no such reader"
 _GOOD, _LATER, _NO = range(200, 400), range(400, 500), range(500, 600)
 _AUTH = re.compile(r"7\.(?:2[0-9]|30|31|32|5\d\d|9)")  # SPF, DKIM, DMARC, rDNS; 5.7.5xx: Microsoft's bulk senders
 _POLICY = re.compile(r"7\.\d+")
-_DEAD = re.compile(r"1\.(?:1|2|3|4|6|10)|2\.1|4\.4")  # no such mailbox, domain, route; switched off
+_DEAD = re.compile(r"1\.(?:1|2|3|4|6|10|351)|2\.1|4\.(?:4|310)")  # no such mailbox, domain, route; switched off
 _BEFORE_BODY: frozenset[Stage] = frozenset({"rcpt", "report"})
 _AT_BODY: frozenset[Stage] = frozenset({"data", "dot"})
 

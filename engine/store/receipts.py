@@ -5,6 +5,7 @@ Rules
 - A decision follows its message: sent opens the reward window at that instant, failed makes it void (never a zero),
   in doubt leaves it pending.
 - A hard bounce takes the address out of use and is an event of the contact; a subscription that is gone is deleted.
+  A soft one is counted.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from channels.channel import Receipt
 from engine.store.alarms import ring
 from engine.store.changing import Gone, note
 from engine.store.sets import insert_missing, listed, one_of
+from engine.store.softening import SOFT, Soft, soften
 from engine.store.tables import addresses, decisions, deliveries, events, suppressions
 
 BACKOFF = tuple(timedelta(minutes=m) for m in (5, 15, 60, 180, 360, 720))
@@ -73,6 +75,8 @@ def commit(
         conn.execute(_rewrite(), [_values(a, owner, now) for a in after])
         void(conn, [a.row.key for a in after if a.status in ("failed", "expired")])
         _take_out(conn, [a for a in after if a.status == "failed"], now, terms)
+        full = [a for a in after if a.status in ("failed", "expired") and a.kind == SOFT and a.row.address]
+        soften(conn, [Soft(a.row.contact_id, *_where(a), now) for a in full], terms.digest, now)
     counts.update(a.status for a in after)
     return counts
 
@@ -227,6 +231,10 @@ def _note_gone(conn: sa.Connection, gone: Sequence[_After], now: datetime) -> No
         if (one[0], one[1]) in dead:
             dropped.setdefault(id_, []).append((one[0], one[1], one[2], one[3]))
     note(conn, {}, now, "delivery", dropped)
+
+
+def _where(after: _After) -> tuple[str, str]:
+    return after.row.channel, after.row.address
 
 
 def _place(after: _After) -> dict[str, Any]:

@@ -38,7 +38,7 @@ soft_bounces = sa.Table(
     "soft_bounces", metadata,  # mailboxes that were full or away, one message after the other
     sa.Column("digest", Key, primary_key=True),
     sa.Column("channel", Word, primary_key=True),
-    sa.Column("count", sa.Integer, nullable=False),
+    sa.Column("bounces", sa.Integer, nullable=False),
     sa.Column("first_at", Instant, nullable=False),
     sa.Column("last_at", Instant, nullable=False),
     sa.Column("until", Instant),  # the address is left alone until then

@@ -38,7 +38,7 @@ def upgrade() -> None:
         "soft_bounces",
         sa.Column("digest", sa.String(80), primary_key=True),
         sa.Column("channel", sa.String(64), primary_key=True),
-        sa.Column("count", sa.Integer, nullable=False),
+        sa.Column("bounces", sa.Integer, nullable=False),
         sa.Column("first_at", sa.BigInteger, nullable=False),
         sa.Column("last_at", sa.BigInteger, nullable=False),
         sa.Column("until", sa.BigInteger),
