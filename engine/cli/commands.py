@@ -188,6 +188,19 @@ COMMANDS = (
         "engine.cli.contact:suppress", ("sojourn contact suppress lena@shop.example",),
     ),
     Command(
+        "people", "contact export", "ID [-o FILE]", "everything the store knows about one person, as JSON",
+        "engine.cli.contact_law:export", ("sojourn contact export lena@shop.example -o lena.json",),
+    ),
+    Command(
+        "people", "contact erase", "ID | --file FILE", "forget people for good; figures still add up",
+        "engine.cli.contact_law:erase",
+        ("sojourn contact erase lena@shop.example", "sojourn contact erase --file requests.txt --yes"),
+    ),
+    Command(
+        "people", "contact readmit", "ID|ADDRESS", "let somebody in again who was erased",
+        "engine.cli.contact_law:readmit", ("sojourn contact readmit lena@shop.example",),
+    ),
+    Command(
         "people", "event send", "NAME --contact ID [k=v ...]", "say that something happened to one person",
         "engine.cli.event:send",
         ("sojourn event send cart_abandoned --contact c_1042 cart_id=A77 value=64.9 items_count=2",
@@ -245,20 +258,24 @@ COMMANDS = (
         "engine.cli.value:lead", ("sojourn value lead", "sojourn value lead c_1042 --json"),
     ),
     Command(
-        "people", "value show", "[CONTACT]", "what customers are worth, or one of them", "engine.cli.value:show",
-        ("sojourn value show", "sojourn value show lena@shop.example"),
+        "care", "drill", "[--list] [--run 1,5,14] [--scale X]", "the proofs of what is promised, run before your eyes",
+        "engine.cli.drill:drill", ("sojourn drill --list", "sojourn drill --run 1,3,14", "sojourn drill --scale 0.2"),
     ),
     Command(
-        "people", "value fit", "[--goal EVENT]", "work out now what the night works out: value and lead score",
-        "engine.cli.value:fit", ("sojourn value fit", "sojourn value fit --goal signed_up --json"),
+        "care", "audit", "[--verify] [--since 30d]", "who did what when, and whether the record is whole",
+        "engine.cli.audit:audit", ("sojourn audit --since 30d", "sojourn audit --verify --json"),
     ),
     Command(
-        "people", "value table", "", "the forecast held against what came", "engine.cli.value:table",
-        ("sojourn value table",),
+        "care", "keys status", "", "how much is sealed with which key", "engine.cli.keys:status",
+        ("sojourn keys status",),
     ),
     Command(
-        "people", "value lead", "[CONTACT] [--goal EVENT]", "who is about to come, how sure that is, and why",
-        "engine.cli.value:lead", ("sojourn value lead", "sojourn value lead c_1042 --json"),
+        "care", "keys add", "", "make a key that personal values are sealed with", "engine.cli.keys:add",
+        ("sojourn keys add",),
+    ),
+    Command(
+        "care", "keys rotate", "[--open]", "seal everything with the newest key, while the store is in use",
+        "engine.cli.keys:rotate", ("sojourn keys rotate", "sojourn keys rotate --open --yes"),
     ),
     Command(
         "care", "config show", "", "the settings as they are used, secrets masked", "engine.cli.config:show",
@@ -279,6 +296,22 @@ COMMANDS = (
     ),
     Command(
         "care", "db status", "", "which schema the store has", "engine.cli.db:status", ("sojourn db status",)
+    ),
+    Command(
+        "care", "db backup", "[FILE]", "copy a SQLite store while it is served", "engine.cli.db:backup",
+        ("sojourn db backup", "sojourn db backup /backup/shop.db", "0 * * * *  sojourn -C /srv/shop db backup -q"),
+    ),
+    Command(
+        "care", "db restore", "FILE", "put a copy in the place of the store; nothing is sent twice",
+        "engine.cli.db:restore", ("sojourn db restore sojourn.db.2026-03-01-040000",),
+    ),
+    Command(
+        "care", "db restored", "[--accept-duplicates]", "say that the store was restored by other means",
+        "engine.cli.db:restored", ("sojourn db restored",),
+    ),
+    Command(
+        "care", "db vacuum", "", "give back the room of rows that are gone", "engine.cli.db:vacuum",
+        ("sojourn db vacuum",),
     ),
     Command(
         "care", "db upgrade", "[--no-backup]", "bring the store to this program's schema, after a backup",

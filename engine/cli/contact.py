@@ -93,9 +93,11 @@ def suppress(
     import sqlalchemy as sa
 
     from engine.app import digest_of
+    from engine.store.auditing import note
     from engine.store.connect import writing
     from engine.store.consenting import Suppression
     from engine.store.consenting import suppress as never
+    from engine.store.sets import one_of
     from engine.store.tables import addresses
 
     session: Session = ctx.obj
@@ -107,11 +109,13 @@ def suppress(
         raise WrongUse(f"{address} is not an e-mail address")
     digest = digest_of(project)
     a = addresses.c
-    mine = (a.channel == channel) & (sa.func.lower(a.address) == said.lower())
+    same = sa.or_(sa.func.lower(a.address) == said.lower(), one_of(a.address, {said, said.lower()}))  # sealed, or not
+    mine = (a.channel == channel) & same
     with session.store(project) as store, writing(store) as conn:
         having = conn.execute(sa.select(a.contact_id, a.address).where(mine)).all()
         exact = {said, *(row.address for row in having)}
         never(conn, [Suppression(channel, one, "manual") for one in sorted(exact)], digest, session.now())
+        note(conn, "suppressed", {"channel": channel, "contacts": len(having)}, session.now())
     people = sorted(row.contact_id for row in having)
     who = f"{len(people)} contact{'' if len(people) == 1 else 's'} had it" if people else "nobody has it now"
     data = {"address": said, "channel": channel, "contacts": people}
