@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from journeys.build import build
+from journeys.campaign import Campaign, read_campaign
 from journeys.check import check
 from journeys.check_names import noted
 from journeys.data_file import read_data
@@ -85,7 +86,30 @@ def load(root: Path, env: Mapping[str, str], ask: Ask = _nobody) -> Definitions:
             journeys[journey.name] = journey
             sources[journey.name] = "\n".join(page.lines)
             files[journey.name] = loaded.files
-    return Definitions(project, journeys, _said(noted(problems, facts), texts), sources, files)
+    campaigns, found = _campaigns(root, project, tuple(journeys))
+    problems, texts = problems + _found(found), texts | _texts(found)
+    return Definitions(project, journeys, _said(noted(problems, facts), texts), sources, files, campaigns)
+
+
+def _campaigns(
+    root: Path, project: Project | None, journeys: tuple[str, ...]
+) -> tuple[dict[str, Campaign], list[Page]]:
+    """Return the campaigns of campaigns/*.yaml, and the pages with what is wrong with them."""
+    campaigns: dict[str, Campaign] = {}
+    pages = []
+    for path in _yaml_files(root / "campaigns"):
+        page = _page(root, path)
+        pages.append(page)
+        node = read(page) if not page.problems else None
+        if node is None and not page.problems:
+            page.add("S113", (1, 1, 2), "this file is empty")
+        one = read_campaign(page, node, project, journeys) if node is not None and project is not None else None
+        if one is not None and one.id in campaigns:
+            says = f'two campaigns are called "{one.id}"'
+            page.add("S122", (one.place.line, one.place.col, one.place.col + 1), says)
+        elif one is not None:
+            campaigns[one.id] = one
+    return campaigns, pages
 
 
 def load_project(root: Path, env: Mapping[str, str]) -> tuple[Project | None, list[Problem]]:

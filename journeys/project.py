@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from journeys.expression import Expression
 from journeys.journey import Journey, Limits
 from journeys.place import Place
 from journeys.problem import Problem
+
+if TYPE_CHECKING:
+    from journeys.campaign import Campaign
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +128,7 @@ class Definitions:
     problems: tuple[Problem, ...]
     sources: Mapping[str, str] = field(default_factory=dict)  # journey name -> text, as deployed
     files: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # journey -> path -> text of what it takes in
+    campaigns: Mapping[str, Campaign] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from journeys import forms, forms_choose, forms_state
+from journeys import forms, forms_campaign, forms_choose, forms_state
 from journeys.shape import Choice, Either, Form, Key, Many, Shape, Table, Whole, Word
 
 HEAD = """# Field reference
@@ -49,6 +49,7 @@ PARTS = (
     forms_state.BRANCH, forms_state.EMIT, forms_state.CALL, forms_choose.CHOOSE, forms_choose.ARM, forms_choose.REWARD,
     forms_choose.BASELINE, forms_choose.EXPLORE, forms_choose.REPEAT, forms_choose.STOP_ARM_IF, forms.TEST,
     forms.EXPECT, forms.FRAGMENT, forms.SHARED,
+    forms_campaign.CAMPAIGN, forms_campaign.PRODUCTS, forms_campaign.AIM,
 )  # fmt: skip
 
 

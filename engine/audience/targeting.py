@@ -27,6 +27,7 @@ MOST: Final = 100  # products that teach, per window
 PEOPLE: Final = 150_000  # who are learned from, drawn once a night
 OTHERS: Final = 2_000  # of those who did not buy, per lesson; each stands for several
 ENOUGH: Final = 25  # buyers that make a lesson
+SHARP: Final = 3  # a product that is called much alike speaks more than several that are a little
 ALIKE: Final = 20  # products by whose words a new one is judged
 
 
@@ -84,16 +85,20 @@ def _numbers(names: tuple[str, ...]) -> Ints:
     return np.array([place[name] for name in names], np.int32)
 
 
-def wanted_new(arrays: Arrays, text: str, apart: Flags | None = None) -> Wanted:
-    """Return the same for new products called `text`: by the products whose words are most alike, but those `apart`."""
+def wanted_new(arrays: Arrays, text: str, circle: Flags | None = None, apart: Flags | None = None) -> Wanted:
+    """Return the same for new products called `text`: by the products whose words are most alike, but those `apart`.
+
+    `circle`: the products of their family, where it is known; else the families of those that are alike.
+    """
     like = arrays.words.like(text)
     if apart is not None:
         like = np.where(apart, 0, like).astype(np.float32)
     own = np.zeros(len(like), np.bool_)
     alike = np.argsort(-like, kind="stable")[:ALIKE]
     own[alike[like[alike] > 0]] = True
-    circle = near(arrays, own) if own.any() else own
-    return Wanted(own, circle & ~apart if apart is not None else circle, like)
+    if circle is None:
+        circle = near(arrays, own) if own.any() else own
+    return Wanted(own, circle & ~apart if apart is not None else circle, like**SHARP)
 
 
 def taught(arrays: Arrays, seed: int = 0) -> Targeting:
@@ -111,12 +116,12 @@ def _drawn(arrays: Arrays, seed: int) -> Ints:
 
 
 def _model(arrays: Arrays, people: Ints, seed: int, *, new: bool) -> Model:
-    lessons = [list(_lessons(arrays, people, (seed, back), new=new)) for back in range(1, LESSONS + 2)]
-    if not any(lessons[:LESSONS]):
+    lessons = [list(_lessons(arrays, people, (seed, back), new=new)) for back in range(1, LESSONS + 1)]
+    if not any(lessons):
         raise TooLittle(
             f"no product was bought by {ENOUGH} people in two of the last eight weeks: too little to learn from"
         )
-    weights = _fitted([one for window in lessons[:LESSONS] for one in window])
+    weights = _fitted([one for window in lessons for one in window])
     taught_before = [one for window in lessons[1:] for one in window]
     if not taught_before or not lessons[0]:
         return Model(weights, weights, 1.0, 1.0)
@@ -158,7 +163,7 @@ def _looked(arrays: Arrays, own: Flags, product: int) -> Wanted:
     """Return what is seen of a product as if nobody had ever bought it."""
     texts = arrays.words
     words = texts.word[texts.start[product] : texts.start[product + 1]]
-    return wanted_new(arrays, " ".join(texts.vocabulary[word] for word in words), own)
+    return wanted_new(arrays, " ".join(texts.vocabulary[word] for word in words), near(arrays, own), own)
 
 
 def _busy(later: Past, inside: Flags, chance: np.random.Generator, products: int) -> Ints:
