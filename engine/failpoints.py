@@ -30,7 +30,7 @@ COMMIT = "commit"
 BETWEEN = frozenset({"contextlib", "channels.failpoints", "engine.failpoints", "engine.store.connect"})
 
 
-class Exit(BaseException):  # noqa: N818 - nothing may catch it as an error: this process has ended
+class Exit(BaseException):
     """The process ends here."""
 
 
@@ -48,6 +48,11 @@ class Hit:
 
     def __str__(self) -> str:
         return f"{self.n} {self.name}{' (applied)' if self.applied else ''}"
+
+    @property
+    def is_commit(self) -> bool:
+        """Return whether it is the store's."""
+        return self.name.startswith(COMMIT)
 
     @property
     def modes(self) -> tuple[Mode, ...]:
@@ -106,7 +111,7 @@ class Strike:
         elif self.mode == "exit":
             self.dead = True
             raise Exit
-        elif hit.name.startswith(COMMIT):
+        elif hit.is_commit:
             raise sa.exc.OperationalError("COMMIT", None, ConnectionError("the connection to the store was lost"))
         else:
             raise Fault(104, f"injected at {hit}")

