@@ -41,6 +41,7 @@ def serve(
     no_send: Annotated[bool, typer.Option("--no-send", help="Step and learn; what is queued waits.")] = False,
     every: Annotated[str, typer.Option(metavar="SPAN", help="How often to look who is due: 5s, 1m.")] = "5s",
     cluster: Annotated[bool, typer.Option("--cluster", help="Be one of many workers of a PostgreSQL store.")] = False,
+    lease: Annotated[str, typer.Option(metavar="SPAN", help="When others take over what a dead worker held.")] = "2m",
 ) -> Answer:
     """Step people, send, learn and answer clicks until Ctrl-C; then finish what is under way."""
     from engine.app import Options
@@ -51,16 +52,18 @@ def serve(
 
     session: Session = ctx.obj
     show_warnings(session)
-    span = parse_span(every)
+    span, held = parse_span(every), parse_span(lease)
     if span is None or span.total_seconds() < 0.1:
         raise WrongUse(f'cannot read --every "{every}"; write 5s or 1m')
+    if held is None or held.total_seconds() < 1:
+        raise WrongUse(f'cannot read --lease "{lease}"; write 2m or 30s')
     if session.flags.now:
         raise WrongUse("serve goes by the machine's clock; --now is for simulate and tick --dry-run")
     definitions = session.definitions()
     name_connections(role := MANY if cluster else ALONE)
     runs = _cluster(session, definitions) if cluster else None
     # a stop waits for the messages of one claim: few enough to take seconds
-    options = Options(limits=replace(Limits(), messages=100))
+    options = Options(limits=replace(Limits(), messages=100, lease=held))
     says = "finishing what is under way (Ctrl-C again ends at once)"
     with stopping(session, says) as ending, session.engine(definitions, options) as engine:
         wishes = Wishes(bind, span, not no_send)
