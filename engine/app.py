@@ -25,7 +25,9 @@ from engine.entering import Entrances
 from engine.errors import ConfigError, DefinitionError
 from engine.letters import Letters
 from engine.posting import Post
-from engine.store.connect import check_schema, open_store
+from engine.sent_log import SentLog
+from engine.store import restoring
+from engine.store.connect import check_schema, open_store, writing
 from engine.store.delivering import WEBHOOK, Terms
 from engine.store.leases import by_database
 from engine.store.sealing import Sealing
@@ -93,6 +95,8 @@ def build(definitions: Definitions, options: Options | None = None) -> Engine:
     letters = Letters(project, definitions.journeys, Library(project.messages), Tokens(secrets))
     channels = options.channels if options.channels is not None else open_channels(project)
     post = Post(channels, letters, terms(project), rates(project), project.limits.skip_after)
+    if isinstance(options.clock, SystemClock):
+        watch_over(post, store, project.root)
     return Engine(
         store=store,
         clock=options.clock,
@@ -105,6 +109,21 @@ def build(definitions: Definitions, options: Options | None = None) -> Engine:
         limits=options.limits,
         versions=versions if options.follows else None,
     )
+
+
+def watch_over(post: Post, store: sa.Engine, root: Path) -> None:
+    """Have what leaves noted beside the store, and send nothing from a store that is older than those notes."""
+    with writing(store) as conn:
+        post.log = SentLog(root, restoring.ledger(conn))
+        post.restored = restoring.pending(conn)
+        if not post.restored and restoring.missing(conn, post.log.last(1)):
+            post.halted = RESTORED
+
+
+RESTORED = (
+    "nothing is sent: this store does not know what was sent from here last, so it is an older copy; "
+    "run: sojourn db restored"
+)
 
 
 @cache

@@ -27,7 +27,8 @@ from channels.templates import Library
 from engine.clock import Clock
 from engine.core.actions import ANSWER
 from engine.letters import Letters, Made
-from engine.store import delivering, intake
+from engine.sent_log import SentLog
+from engine.store import delivering, intake, restoring
 from engine.store.connect import persist, writing
 from engine.store.delivering import Delivery, Draft, Lease, Terms
 
@@ -78,6 +79,9 @@ class Post:
     terms: Terms
     rates: Mapping[str, float] = field(default_factory=dict)  # most messages a second, by channel
     skip_after: timedelta = timedelta(hours=24)
+    log: SentLog | None = None  # of what leaves this machine; None: nothing leaves it
+    halted: str | None = None  # why nothing may be sent
+    restored: bool = False  # the store was restored: some of what it will queue has been sent
     _claims: Iterator[int] = field(default_factory=itertools.count)
     _allowed: dict[str, tuple[datetime, float]] = field(default_factory=dict)
     known: set[str] = field(default_factory=set)  # template versions whose links are in the store
@@ -88,11 +92,15 @@ class Post:
 
     def deliver(self, store: sa.Engine, clock: Clock, limits: Pace) -> Posted:
         """Send at most `limits.messages` per channel."""
+        if self.halted:
+            return Posted(troubles=(self.halted,))
         now = clock.now()
         owner = f"{socket.gethostname()[:40]}-{os.getpid()}-{next(self._claims)}-{now.timestamp():.6f}"
         with writing(store) as conn:
             delivering.recover(conn, now, self.terms.resend)
             delivering.expire(conn, now)
+            if self.restored:
+                restoring.settle(conn)
             claimed = self._claimed(conn, now, Lease(owner, limits.lease), limits.messages)
         if not claimed:
             return Posted()
@@ -124,6 +132,8 @@ class Post:
     def close(self) -> None:
         for channel in self.channels.values():
             channel.close()
+        if self.log:
+            self.log.close()
 
 
 @dataclass(slots=True)
@@ -229,6 +239,8 @@ class _Batch:
         `keys`: messages that are to go next; return those that may.
         """
         answers = list(self.answers)
+        if self.post.log:
+            self.post.log.add((r.key for r in answers if r.status == "sent"), now)
 
         def write(conn: sa.Connection) -> tuple[Mapping[str, int], frozenset[str]]:
             if renew:

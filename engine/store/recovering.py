@@ -85,11 +85,11 @@ def resolve_unknown(conn: sa.Connection, keys: Sequence[str]) -> int:
     arrived = list(conn.scalars(doubt))
     if arrived:
         _set(conn, arrived, {"status": "sent", "detail": "settled by an answer"})
-        _open_where_handed_over(conn, arrived)
+        open_where_handed_over(conn, arrived)
     return len(arrived)
 
 
-def _open_where_handed_over(conn: sa.Connection, keys: Sequence[str]) -> None:
+def open_where_handed_over(conn: sa.Connection, keys: Sequence[str]) -> None:
     """Open reward windows at each message's own instant."""
     handed_over = sa.select(sa.type_coerce(d.sent_at, sa.BigInteger)).where(d.key == c.key).scalar_subquery()
     span = sa.type_coerce(c.closes_at, sa.BigInteger) - sa.type_coerce(c.starts_at, sa.BigInteger)

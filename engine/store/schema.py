@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
+from secrets import token_hex
 
 import sqlalchemy as sa
 
@@ -93,3 +94,4 @@ def create(conn: sa.Connection) -> None:
     jobs.make(conn)
     _version.create(conn)
     conn.execute(_version.insert().values(version_num=STEPS[-1]))
+    conn.execute(care_tables.ledgers.insert().values(name=token_hex(8)))
