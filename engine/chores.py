@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta, tzinfo
@@ -97,24 +97,6 @@ def perform(engine: Engine, chore: Periodic) -> Done | None:
     finally:
         _give_back(engine, chore, owner, failed)
     return Done(chore.name, said)
-
-
-def perform_all(engine: Engine, chores: Sequence[Periodic] | None = None, *, sends: bool = True) -> list[Done]:
-    """Do every chore that is due, one after the other; what the first one raised is raised when all had their turn."""
-    found: list[Done] = []
-    trouble: Exception | None = None
-    for chore in CHORES if chores is None else chores:
-        if chore.sends and not sends:
-            continue
-        try:
-            done = perform(engine, chore)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the next one has its turn
-            trouble = trouble or error
-        else:
-            found += [done] if done else []
-    if trouble is not None:
-        raise trouble
-    return found
 
 
 def next_turn(chore: Periodic, now: datetime, zone: tzinfo) -> datetime:

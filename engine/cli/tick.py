@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from channels.channel import Channel
+    from engine.chores import Done
     from engine.engine import Engine, Ticked
     from engine.posting import Posted
     from engine.teaching import Taught
@@ -51,6 +52,7 @@ def tick(
         options = replace(options, store=_copy(session), channels=_captured(session))
     began = time.monotonic()
     with session.engine(definitions, options) as engine, stopping(session, "finishing what is under way") as ending:
+        done = _chores(engine, session, sends=not (no_send or dry_run))
         ticked = _step(engine, limit, session, ending)
         posted = _post(engine, session, ending) if not no_send else None
         taught = _learn(engine, ending)
@@ -58,7 +60,8 @@ def tick(
         for note in standing(engine):
             session.note(note)
     line = f"{now:%Y-%m-%dT%H:%M:%SZ}  {passed(ticked, posted)} · {time.monotonic() - began:.1f} s"
-    lines = [line, *(f"  {trouble}" for trouble in (posted.troubles if posted else ()))]
+    lines = [line, *(f"  {chore.name}: {chore.said}" for chore in done if chore.said)]
+    lines += [f"  {trouble}" for trouble in (posted.troubles if posted else ())]
     if ticked.holds:
         session.note("  what waits, and why: sojourn log --kind hold")
     if dry_run:
@@ -67,7 +70,25 @@ def tick(
     if ending.is_set():
         lines.append("  ended before everything was done; the next tick goes on")
         code = INTERRUPTED
-    return Answer(_data(ticked, posted, taught, dry_run=dry_run), lines, code=code)
+    data = _data(ticked, posted, taught, dry_run=dry_run) | {"chores": {chore.name: chore.said for chore in done}}
+    return Answer(data, lines, code=code)
+
+
+def _chores(engine: Engine, session: Session, *, sends: bool) -> list[Done]:
+    """Do what is due from time to time; what fails is said, is due again after a while, and keeps nobody waiting."""
+    from engine.chores import CHORES, perform
+
+    found = []
+    for chore in CHORES:
+        if chore.sends and not sends:
+            continue
+        try:
+            done = perform(engine, chore)
+        except Exception as error:  # noqa: BLE001 - whatever it is, people are stepped
+            session.warn(f"warning: {chore.name} failed and will be tried again: {error}")
+        else:
+            found += [done] if done else []
+    return found
 
 
 def _step(engine: Engine, limit: int | None, session: Session, ending: threading.Event) -> Ticked:

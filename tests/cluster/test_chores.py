@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import sqlalchemy as sa
 
-from engine.chores import AGAIN, CHORES, NIGHTLY, Done, Periodic, next_turn, perform, perform_all
+from engine.chores import AGAIN, CHORES, NIGHTLY, Done, Periodic, next_turn, perform
 from engine.clock import SimulatedClock
 from engine.store import choring
 from engine.store.cluster_tables import chores
@@ -78,28 +78,17 @@ def test_whoever_was_killed_is_followed_when_the_lease_is_over(worker: Any):
         assert not choring.give_back(conn, "held", "killed", (NOON, NOON, None))
 
 
-def test_one_that_fails_delays_no_other_and_is_tried_again_after_a_while(worker: Any):
+def test_one_that_fails_is_tried_again_after_a_while(worker: Any):
     def fails(engine: object) -> None:
         raise ValueError("no such file")
 
-    done: list[str] = []
-    bad, good = Periodic("bad", NIGHTLY, fails), Periodic("good", timedelta(0), lambda _: done.append("good"))
-    worker.later(timedelta(0))
-    perform_all(worker, [bad])
-    worker.later(timedelta(hours=14))
+    bad = Periodic("bad", NIGHTLY, fails)
+    assert perform(worker, bad) is None
     with pytest.raises(ValueError, match="no such file"):
-        perform_all(worker, [bad, good])
-    assert done == ["good"]
-    with reading(worker.store) as conn:
-        left = conn.execute(sa.select(chores).where(chores.c.name == "bad")).one()
+        perform(worker.later(timedelta(hours=14)), bad)
+    left = row(worker.store)
     assert (left.failed, left.owner, left.done_at) == ("ValueError: no such file", None, None)
     assert left.due_at == worker.clock.now() + AGAIN
-
-
-def test_what_speaks_to_the_world_is_left_out_where_nothing_is_to_be_sent(worker: Any):
-    tells = Periodic("tells", timedelta(0), lambda _: "told", sends=True)
-    assert perform_all(worker, [tells], sends=False) == []
-    assert perform_all(worker, [tells]) == [Done("tells", "told")]
 
 
 def test_every_chore_has_a_name_of_its_own():
