@@ -16,9 +16,9 @@ import sqlalchemy as sa
 
 from engine import timetable
 from engine.core.chance import draw
-from engine.needs import history_of
+from engine.needs import looks_of
 from engine.store.deploying import Stand
-from engine.store.snapshots import Needs, glance
+from engine.store.snapshots import glance
 from engine.store.tables import contacts, events
 from journeys import Journey, Scope, Split
 from journeys.difference import Difference
@@ -225,9 +225,6 @@ def _qualify(conn: sa.Connection, journey: Journey, project: Project, now: datet
     every = max(1, -(-len(ids) // SAMPLE))
     sample = ids[::every]
     zone, segments = ZoneInfo(project.timezone), project.data.segments
-    people = glance(conn, sample, now, Needs(history_of(rule, segments)))
-    found = sum(
-        rule.holds(Scope(now, one.zone or zone, one.attributes, history=one.history, segments=segments))
-        for one in people
-    )
+    people = glance(conn, sample, now, looks_of([rule], segments))
+    found = sum(rule.holds(one.scope(now, zone, segments)) for one in people)
     return round(found * len(ids) / max(1, len(sample))), "about " if every > 1 else ""

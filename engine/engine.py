@@ -25,6 +25,7 @@ from engine.entering import Entrances
 from engine.interesting import Interesting
 from engine.posting import Post, Posted
 from engine.rhythm import Rhythm
+from engine.segments import Segments, listened
 from engine.store import intake, stepping
 from engine.store.connect import beside, reading, writing
 from engine.store.deploying import Standing, standing
@@ -88,6 +89,7 @@ class Engine:
     _needs: stepping.Needs | None = None
     _rhythm: Rhythm | None = None
     _warming: Warming | None = None
+    _segments: Segments | None = None
 
     @property
     def journeys(self) -> dict[str, Journey]:
@@ -108,6 +110,13 @@ class Engine:
         return self._needs
 
     @property
+    def segments(self) -> Segments:
+        """Return who moves people between segments, by what runs."""
+        if self._segments is None:
+            self._segments = Segments(self.project.data, self.zone, listened(self.definitions.journeys.values()))
+        return self._segments
+
+    @property
     def paused(self) -> frozenset[str]:
         """Return what is paused now: "journey", "journey.state", "" for everything."""
         with reading(self.store) as conn:
@@ -117,6 +126,7 @@ class Engine:
         """Step the contacts that are due, at most `limits.contacts` of them, by the versions that are live."""
         while True:
             self.teacher.refresh(self.store)
+            self.segments.ready(self.store, self.clock.now())
             with writing(self.store) as conn:
                 beside(conn)
                 stands = standing(conn)
@@ -127,9 +137,11 @@ class Engine:
     def _tick(self, conn: sa.Connection, stands: Standing) -> Ticked:
         now = self.clock.now()
         self.entrances.open(conn, now)
-        snapshots = stepping.claim(conn, now, self.limits.contacts, self.needs)
-        if not snapshots:
+        claimed = stepping.due(conn, now, self.limits.contacts)
+        if not claimed:
             return Ticked()
+        dues = self.segments.stand(conn, claimed, now)
+        snapshots = stepping.load(conn, claimed, now, self.needs)
         interesting = Interesting(self.project.data)
         shown = interesting.shown(conn, snapshots)
         moment = replace(self.moment(now, conn), paused=stands.paused)
@@ -138,6 +150,7 @@ class Engine:
         interesting.keep(conn, shown, broken.keys(), now)
         for contact_id, reason in broken.items():
             stepping.park(conn, contact_id, reason, now)
+        self.segments.commit(conn, dues, [walked for walked in walks if walked.snapshot.contact.id not in broken], now)
         ticked = counted(walks, len(broken))
         if ticked.decisions:
             self.teacher.drew()
@@ -153,7 +166,7 @@ class Engine:
         self.post.letters = replace(self.post.letters, project=self.project, journeys=journeys)
         self.teacher = Teacher(journeys, self.zone, self.teacher.alone)
         self.entrances = Entrances(journeys, self.project.data.segments, self.zone)
-        self._needs = self._rhythm = self._warming = None
+        self._needs = self._rhythm = self._warming = self._segments = None
 
     def moment(self, now: datetime, conn: sa.Connection) -> Moment:
         """Return what holds for this tick."""

@@ -16,12 +16,12 @@ from datetime import datetime, tzinfo
 import sqlalchemy as sa
 
 from engine import timetable
-from engine.needs import history_of
+from engine.needs import looks_of
 from engine.store import intake
 from engine.store.sets import insert_missing
-from engine.store.snapshots import Glimpse, Needs, glance
+from engine.store.snapshots import Glimpse, glance
 from engine.store.tables import contacts, enrollments, schedules
-from journeys import Expression, Journey, Scope
+from journeys import Expression, Journey
 
 PAGE = 5000
 """Contacts looked at together in a check."""
@@ -88,7 +88,7 @@ class Entrances:
     ) -> Iterator[list[str]]:
         """Yield, page by page, the contacts who may enter and are in the segment."""
         now, rule = what
-        needs = Needs(history_of(rule, self.segments) if rule else {})
+        needs = looks_of([rule] if rule else [], self.segments)
         after = ""
         while True:
             query = sa.select(contacts.c.id).where(contacts.c.id > after, contacts.c.id.not_in(_inside(journey, now)))
@@ -99,8 +99,7 @@ class Entrances:
             yield [one.id for one in glance(conn, ids, now, needs) if rule is None or self._member(one, rule, now)]
 
     def _member(self, one: Glimpse, rule: Expression, now: datetime) -> bool:
-        scope = Scope(now, one.zone or self.zone, one.attributes, history=one.history, segments=self.segments)
-        return rule.holds(scope)
+        return rule.holds(one.scope(now, self.zone, self.segments))
 
 
 def _inside(journey: Journey, now: datetime) -> sa.Select[str]:

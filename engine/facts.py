@@ -8,12 +8,11 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from engine.errors import StoreError
-from engine.needs import history_of
+from engine.needs import looks_of
 from engine.store.connect import open_store, reading, status
 from engine.store.facts import Inquiry, facts
-from engine.store.snapshots import Needs
 from journeys.facts import NO_FACTS, Facts
-from journeys.project import Data, Project
+from journeys.project import Project
 
 PATIENCE = timedelta(seconds=2)
 """How long a store that does not answer is waited for."""
@@ -40,17 +39,8 @@ def facts_of(project: Project, url: str, now: datetime) -> tuple[Facts, str]:
 
 def inquiry(project: Project, now: datetime) -> Inquiry:
     """Return what lint asks about a project."""
-    return Inquiry(now, project.data, ZoneInfo(project.timezone), _needs(project.data))
-
-
-def _needs(data: Data) -> Needs:
-    """Return all that the segments look at, each event as far back as the one that looks furthest."""
-    history: dict[str, timedelta | None] = {}
-    for rule in data.segments.values():
-        for name, span in history_of(rule, data.segments).items():
-            known = history.get(name, timedelta(0))
-            history[name] = None if span is None or known is None else max(known, span)
-    return Needs(history)
+    data = project.data
+    return Inquiry(now, data, ZoneInfo(project.timezone), looks_of(data.segments.values(), data.segments))
 
 
 def _hasty(url: str) -> str:

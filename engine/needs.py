@@ -42,6 +42,7 @@ def needs(journeys: Iterable[Journey], segments: Mapping[str, Expression], signs
         kept=any(choose.keep == "contact" for choose in choices),
         lately=frozenset(event for choose in choices for events in choose.signs.values() for event in events),
         hours=frozenset(signs if any(map(_asks_for_best, every)) else ()),
+        traits=any(_asks_traits(one, segments) for journey in every for one in _conditions(journey, segments)),
     )
 
 
@@ -52,6 +53,14 @@ def _remembers(choose: Choose) -> bool:
 
 def _asks_for_best(journey: Journey) -> bool:
     return any(state.window is not None and state.window.best for state in journey.states.values())
+
+
+def _conditions(journey: Journey, segments: Mapping[str, Expression]) -> Iterator[Expression]:
+    """Yield what a journey's walk may look at: its expressions, and the segments that it waits for."""
+    yield from expressions(journey)
+    for state in journey.states.values():
+        if isinstance(state.action, WaitFor):
+            yield from (segments[one.segment] for one in state.action.first if one.segment and one.segment in segments)
 
 
 def expressions(record: Any) -> Iterator[Expression]:
@@ -69,9 +78,17 @@ def expressions(record: Any) -> Iterator[Expression]:
             yield from expressions(item)
 
 
-def history_of(expression: Expression, segments: Mapping[str, Expression]) -> dict[str, timedelta | None]:
-    """Return the events that one expression looks back at, and how far."""
-    return _widest(_history(expression, segments))
+def looks_of(rules: Iterable[Expression], segments: Mapping[str, Expression]) -> Needs:
+    """Return what these conditions look at, each event as far back as the one that looks furthest."""
+    every = list(rules)
+    history = _widest(pair for rule in every for pair in _history(rule, segments))
+    return Needs(history, traits=any(_asks_traits(rule, segments) for rule in every))
+
+
+def _asks_traits(expression: Expression, segments: Mapping[str, Expression]) -> bool:
+    """Return whether it asks for interests or value, itself or by a segment."""
+    asked = (segments[name] for name in expression.segments if name in segments)
+    return expression.traits or any(_asks_traits(rule, segments) for rule in asked)
 
 
 def _history(expression: Expression, segments: Mapping[str, Expression]) -> Iterator[tuple[str, timedelta | None]]:

@@ -109,8 +109,7 @@ def _unaddressed(people: list[Glimpse], asked: Inquiry, reach: Mapping[str, set[
 
 
 def _scope(one: Glimpse, asked: Inquiry) -> Scope:
-    zone, segments = one.zone or asked.zone, asked.data.segments
-    return Scope(asked.now, zone, one.attributes, history=one.history, segments=segments)
+    return one.scope(asked.now, asked.zone, asked.data.segments)
 
 
 def _events(conn: sa.Connection, now: datetime) -> dict[str, Seen]:

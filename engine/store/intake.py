@@ -25,7 +25,7 @@ from engine.store.tables import contacts, enrollments, events
 
 __all__ = [
     "ConsentChange", "Counts", "Digest", "NewContact", "NewEvent", "Recorded", "Suppression", "Unit", "add_contacts",
-    "admit", "change_consents", "record", "ring", "suppress", "trigger",
+    "admit", "change_consents", "once", "record", "ring", "suppress", "trigger",
 ]  # fmt: skip
 
 Unit = Literal["min", "hour", "day"]
@@ -93,13 +93,14 @@ def trigger(conn: sa.Connection, journey: str, contact_ids: Iterable[str], now: 
     """Let `journey` begin for these contacts, once for each `instant_key`; return for how many it is new."""
     name = f"enter:{journey}"
     news = [
-        NewEvent(_trigger_id(name, instant_key, contact_id), contact_id, name, now, source="journey")
+        NewEvent(once(name, instant_key, contact_id), contact_id, name, now, source="journey")
         for contact_id in contact_ids
     ]
     return record(conn, news, now).accepted
 
 
-def _trigger_id(name: str, instant_key: str, contact_id: str) -> str:
+def once(name: str, instant_key: str, contact_id: str) -> str:
+    """Return the id of an event of our own that happens to a contact once at an instant."""
     said = f"{name}\x00{instant_key}\x00{contact_id}".encode("utf-8", "replace")
     return f"{name}:{hashlib.sha256(said).hexdigest()[:32]}"
 

@@ -38,9 +38,14 @@ def count(conn: sa.Connection, name: str) -> int:
 
 
 def sizes(conn: sa.Connection) -> dict[str, int]:
-    """Return how many people are in each filled segment, in one statement for each block of WIDTH."""
+    """Return how many people are in each segment."""
+    return sizes_of(conn, numbers(conn))
+
+
+def sizes_of(conn: sa.Connection, known: Mapping[str, int]) -> dict[str, int]:
+    """Return how many people are in segments, by name from name -> number: one statement for each block of WIDTH."""
     found: dict[str, int] = {}
-    for block, names in _blocks(numbers(conn)).items():
+    for block, names in _blocks(known).items():
         sums = [sa.func.coalesce(sa.func.sum(sa.case((inside(n), 1), else_=0)), 0) for _, n in names]
         row = conn.execute(sa.select(*sums).where(_s.block == block)).one()
         found |= {name: int(size) for (name, _), size in zip(names, row, strict=True)}
@@ -69,7 +74,7 @@ def look_again(conn: sa.Connection, contact_ids: Iterable[str], at: datetime) ->
 
 def inside(number: int) -> sa.ColumnElement[bool]:
     """Return the condition on a row of `standings` that says: in the segment of this number."""
-    bit = sa.literal_column(str(1 << number % WIDTH))
+    bit = sa.literal_column(str(1 << number % WIDTH), sa.BigInteger)
     return (_s.block == number // WIDTH) & (_s.bits.op("&")(bit) != 0)
 
 

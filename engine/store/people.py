@@ -9,10 +9,13 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 
+from engine.store import confirming
 from engine.store.alarms import hold, ring
 from engine.store.changing import Gone, differing, note
-from engine.store.consenting import ConsentChange, Digest, change_consents
+from engine.store.confirming import Asking
+from engine.store.consenting import PENDING, ConsentChange, Digest, change_consents
 from engine.store.forgetting import forgotten
+from engine.store.membership import look_again
 from engine.store.sets import insert_missing, one_of
 from engine.store.tables import addresses, consents, contacts, enrollments, suppressions
 
@@ -28,12 +31,13 @@ class NewContact:
     addresses: Mapping[str, str] = field(default_factory=dict)
     consents: frozenset[str] = frozenset()  # topics
     source: str = "import"
+    proof: str = ""  # of the consents: how it is known that they were given
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
     """`kept_out`: consents that were not granted again, because the person had withdrawn them. `erased`: rows about
-    people who asked to be forgotten; nothing of them was kept.
+    people who asked to be forgotten; nothing of them was kept. `asked`: consents that wait for their confirmation.
     """
 
     new: int = 0
@@ -41,10 +45,15 @@ class Counts:
     unchanged: int = 0
     kept_out: int = 0
     erased: int = 0
+    asked: int = 0
 
 
-def add_contacts(conn: sa.Connection, rows: Sequence[NewContact], now: datetime, digest: Digest) -> Counts:
+def add_contacts(
+    conn: sa.Connection, rows: Sequence[NewContact], now: datetime, digest: Digest, asking: Asking | None = None
+) -> Counts:
     """Add contacts and merge what is said about known ones; addresses on the suppression list are marked.
+
+    `asking`: topics whose consent has to be confirmed; without it, and with a proof, what is said is granted.
 
     Attributes that are not named stay. A journey may look at an attribute at any time, so whoever is in one and
     changes is looked at again.
@@ -60,11 +69,12 @@ def add_contacts(conn: sa.Connection, rows: Sequence[NewContact], now: datetime,
     _write(conn, {id_: merged[id_] for id_ in people if id_ not in attributes or id_ in moved}, attributes, now)
     readdressed, dropped = _readdress(conn, people.values(), (digest, now))
     note(conn, {id_: differing(attributes[id_], merged[id_]) for id_ in moved}, now, "import", dropped)
-    granted, kept_out = _grant(conn, people.values(), words, now)
+    (granted, asked), kept_out = _grant(conn, people.values(), words, (now, asking))
     ring(conn, _enrolled(conn, moved), now)
+    look_again(conn, moved | (people.keys() - attributes.keys()), now)
     updated = len((moved | readdressed | granted) & attributes.keys())
     new = len(people) - len(attributes)
-    return Counts(new, updated, len(rows) - new - updated, kept_out, len(gone))
+    return Counts(new, updated, len(rows) - new - updated, kept_out, len(gone), asked)
 
 
 def _merged(rows: Sequence[NewContact]) -> dict[str, NewContact]:
@@ -151,22 +161,33 @@ def _add(conn: sa.Connection, added: Sequence[Address], how: tuple[Digest, datet
 
 
 def _grant(
-    conn: sa.Connection, people: Iterable[NewContact], words: Mapping[str, frozenset[str]], now: datetime
-) -> tuple[set[str], int]:
-    """Grant what is said, except to those who withdrew it; return who has more now, and how many were kept out."""
+    conn: sa.Connection,
+    people: Iterable[NewContact],
+    words: Mapping[str, frozenset[str]],
+    how: tuple[datetime, Asking | None],
+) -> tuple[tuple[set[str], int], int]:
+    """Grant what is said, or ask, except to those who withdrew it.
+
+    Return who has more now and how many confirmations were asked for, and how many consents were kept out.
+    """
+    now, asking = how
     wanted = [
-        ConsentChange(row.id, topic, "", granted=True, source=row.source)
+        ConsentChange(row.id, topic, "", granted=True, source=row.source, proof=row.proof)
         for row in people
         for topic in sorted(row.consents - words.get(row.id, frozenset()))
     ]
     known = {change.contact_id for change in wanted if change.contact_id in words}
     ledger = sa.select(consents.c.contact_id, consents.c.topic).where(
-        one_of(consents.c.contact_id, known), consents.c.channel == "", consents.c.granted.is_(sa.false())
+        one_of(consents.c.contact_id, known),
+        consents.c.channel == "",
+        consents.c.granted.is_(sa.false()),
+        consents.c.state != PENDING,
     )
     withdrawn = {(row[0], row[1]) for row in conn.execute(ledger)}
     free = [c for c in wanted if not {(c.contact_id, c.topic), (c.contact_id, "")} & withdrawn]
-    change_consents(conn, free, now)
-    return {change.contact_id for change in free}, len(wanted) - len(free)
+    granted, asked = confirming.ask(conn, free, asking, now)
+    change_consents(conn, granted, now)
+    return ({change.contact_id for change in granted}, asked), len(wanted) - len(free)
 
 
 def _enrolled(conn: sa.Connection, ids: Collection[str]) -> Sequence[str]:

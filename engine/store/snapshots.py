@@ -24,6 +24,8 @@ from engine.store import signs
 from engine.store.sets import any_of
 from engine.store.tables import Instant, addresses, alarms, contacts, decisions, deliveries, enrollments, events
 from engine.store.values import from_json
+from engine.store.value_tables import traits as worked_out
+from journeys import Expression, Scope
 from journeys.zones import zone_of
 
 T = TypeVar("T")
@@ -55,6 +57,8 @@ _DUE = (
 )
 _PEOPLE = sa.select(_p.id, _p.attributes, _p.consents).where(any_of(_p.id, "ids"))
 _LOOKS = sa.select(_p.id, sa.cast(_p.attributes, sa.Text)).where(any_of(_p.id, "ids"))
+_t = worked_out.c
+_TRAITS = sa.select(_t.contact_id, _t.value, _t.interests).where(any_of(_t.contact_id, "ids"))
 _ADDRESSES = sa.select(_a.contact_id, _a.channel, _a.address, _a.suppressed, _a.added_at).where(
     any_of(_a.contact_id, "ids")
 )
@@ -81,11 +85,12 @@ class Needs:
     kept: bool = False
     lately: frozenset[str] = frozenset()
     hours: frozenset[str] = frozenset()
+    traits: bool = False  # some condition asks for interests or value
 
 
 def claim(conn: sa.Connection, now: datetime, limit: int, needs: Needs) -> list[Snapshot]:
     """Claim the contacts whose alarms have rung, oldest alarm first, until the transaction ends."""
-    ids = _due(conn, now, limit)
+    ids = due(conn, now, limit)
     return load(conn, ids, now, needs) if ids else []
 
 
@@ -100,6 +105,7 @@ def load(conn: sa.Connection, ids: Sequence[str], now: datetime, needs: Needs) -
     kept = _kept(conn, ids) if needs.kept else {}
     lately = signs.lately(conn, ids, now, needs.lately) if needs.lately else {}
     hours = signs.hours(conn, ids, now, needs.hours) if needs.hours else {}
+    traits = _traits(conn, ids) if needs.traits else {}
     none: dict[Any, Any] = {}
     return [
         Snapshot(
@@ -111,6 +117,7 @@ def load(conn: sa.Connection, ids: Sequence[str], now: datetime, needs: Needs) -
             ended=ended.get(id_, none),
             lately=lately.get(id_, none),
             hours=hours.get(id_, ()),
+            traits=traits.get(id_, none),
         )
         for id_ in ids
     ]
@@ -137,6 +144,14 @@ class Glimpse:
     attributes: Mapping[str, Any]
     zone: tzinfo | None
     history: Mapping[str, Sequence[Told]]
+    traits: Mapping[str, Any] = field(default_factory=dict)
+
+    def scope(self, now: datetime, zone: tzinfo, segments: Mapping[str, Expression]) -> Scope:
+        """Return what a segment sees of this person; `zone` is for people without one."""
+        own = self.zone or zone
+        return Scope(
+            now, own, self.attributes, history=self.history, segments=segments, traits=self.traits, who=self.id
+        )
 
 
 def glance(conn: sa.Connection, ids: Sequence[str], now: datetime, needs: Needs) -> list[Glimpse]:
@@ -147,7 +162,13 @@ def glance(conn: sa.Connection, ids: Sequence[str], now: datetime, needs: Needs)
         asked, spans = _heard(tuple(sorted(needs.history.items())))
         for id_, *event in conn.execute(asked, _reach(ids, now, spans)).all():
             happened[id_].append((event[0], event[1], event[2], event[3]))
-    return [Glimpse(id_, *people[id_], _histories(happened.get(id_, ()))) for id_ in ids]
+    traits = _traits(conn, ids) if needs.traits else {}
+    return [Glimpse(id_, *people[id_], _histories(happened.get(id_, ())), traits.get(id_, {})) for id_ in ids]
+
+
+def _traits(conn: sa.Connection, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    rows = conn.execute(_TRAITS, {"ids": ids}).all()
+    return {id_: {"value": value, "interests": interests} for id_, value, interests in rows}
 
 
 def _histories(events: Iterable[tuple[datetime, str, str, str]]) -> dict[str, list[Told]]:
@@ -173,7 +194,8 @@ def _heard(history: Wanted) -> tuple[sa.Select[Any], Spans]:
     return asked.with_only_columns(c.contact_id, c.at, c.id, c.name, sa.cast(c.data, sa.Text)), spans
 
 
-def _due(conn: sa.Connection, now: datetime, limit: int) -> list[str]:
+def due(conn: sa.Connection, now: datetime, limit: int) -> list[str]:
+    """Claim the contacts whose alarms have rung and return their ids."""
     return list(conn.execute(_DUE, {"now": now, "most": limit}).scalars().all())
 
 
