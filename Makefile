@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check lint bench bench-people reference journeys lock clean
+.PHONY: help demo test check lint bench bench-people drill reference journeys lock clean
 
 help:
 	@echo 'make demo    5,000 invented people, 90 virtual days, one report (a minute or two; sends nothing)'
@@ -15,6 +15,7 @@ help:
 	@echo 'make check   ruff, mypy --strict, all tests: what CI and pre-commit run'
 	@echo 'make reference  docs/reference.md, from the tables that journeys are read with'
 	@echo 'make journeys   docs/journeys.md and its pictures, from the starters of sojourn new'
+	@echo 'make drill   the proofs: kills, freezes, hostile servers, broken files (about ten minutes; JSON=1)'
 	@echo 'make bench   the engine beside a bare pipeline, CPU per contact (JSON=1 for one object)'
 	@echo 'make bench-choice  the choice beside other learners, about 10 minutes (FULL=1 all seeds; DATA=DIR real logs; JSON=1)'
 	@echo 'make bench-people  targeting, plan, value, recommendations: each aim and what was measured (DATA=DIR real logs; ONLY=G14; JSON=1)'
@@ -56,6 +57,9 @@ bench-choice: $(READY)
 
 bench-people: $(READY)
 	@$(BIN)/python -m benchmarks.people $(if $(JSON),--json) $(if $(DATA),--data $(DATA)) $(if $(ONLY),--only $(ONLY)) $(ARGS)
+
+drill: $(READY)
+	@$(BIN)/sojourn drill $(if $(JSON),--json) $(ARGS)
 
 lock: $(READY)
 	@$(BIN)/python -m pip install --quiet uv
