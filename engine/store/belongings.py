@@ -48,6 +48,8 @@ PERSONAL: tuple[Belonging, ...] = (
     Belonging("alarms", "contact_id", "delete"),
     Belonging("changes", "contact_id", "delete"),
     Belonging("traits", "contact_id", "delete"),
+    Belonging("audiences", "contact_id", "pseudonym", "campaigns are measured", clears={"reasons": []}),
+    Belonging("reservations", "contact_id", "delete"),
     Belonging("standings", "contact_id", "delete"),
     Belonging("segment_moves", "contact_id", "delete"),
     Belonging("addresses", "contact_id", "delete"),
