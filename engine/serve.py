@@ -9,6 +9,7 @@ Rules
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,6 +21,7 @@ from engine.app import digest_with
 from engine.chores import CHORES, Done, Periodic, perform
 from engine.engine import Engine, Ticked
 from engine.intake.taking import Terms
+from engine.metrics import Meters
 from engine.posting import Posted
 from engine.runner import Job, Runner, local
 from engine.store import alarms, delivering
@@ -103,10 +105,13 @@ class Service:
     _ticks: Passing[Ticked] = field(default_factory=Passing)
     _posts: Passing[Posted] = field(default_factory=Passing)
     _lessons: Passing[Taught] = field(default_factory=Passing)
+    _looked_at: float = field(default_factory=time.monotonic)  # when a tick last came to an end
+    _meters: Meters = field(init=False)
     _runner: Runner = field(init=False)
     _web: WebServer = field(init=False)
 
     def __post_init__(self) -> None:
+        self._meters = Meters(self.engine.store, self.engine.clock.now)
         self._runner = self.wishes.runs(self.jobs(), self._ending)
         project = self.engine.project
         self._web = WebServer(build_app(self._doors()), self.wishes.bind or project.bind, project.bind)
@@ -151,7 +156,21 @@ class Service:
             facts=Facts.of(project),
             view=self._view,
             terms=Terms.of(project, digest_with(secrets[-1])),
+            meters=self._meters,
+            trouble=self._trouble,
         )
+
+    def _trouble(self) -> str | None:
+        """Return what keeps this process from its work."""
+        if self._ending.is_set():
+            return "it is stopping"
+        if self.engine.post.halted:
+            return self.engine.post.halted
+        quiet = time.monotonic() - self._looked_at
+        patience = max(60.0, 5 * self.wishes.every.total_seconds())
+        if self.wishes.runs is local and quiet > patience:  # in a cluster somebody else may have looked
+            return f"no tick has come to an end for {quiet:.0f} s"
+        return None
 
     def _view(self, key: str) -> str | None:
         """Return a message as its reader got it, None when it cannot be rendered any more."""
@@ -168,8 +187,11 @@ class Service:
         """Step one claim of those who are due."""
         now = self.engine.clock.now
         self._ticks.begun = self._ticks.begun or now()
+        began = time.monotonic()
         with self._turn:
             done = self.engine.tick()
+        self._looked_at = time.monotonic()
+        self._meters.ticked(done, self._looked_at - began)
         if done.sends and self.wishes.sends:
             self._runner.wake(DELIVER)
         more = bool(done.emitted) or done.due >= self.engine.limits.contacts  # a walk ends when nothing more is due
@@ -188,7 +210,9 @@ class Service:
 
     def _deliver(self) -> bool:
         """Send one claim of what is due; a channel in trouble is asked again at the next beat."""
+        began = time.monotonic()
         done = self.engine.deliver()
+        self._meters.posted(done, time.monotonic() - began)
         more = bool(done.claimed) and not done.troubles
         told = self._posts.add(done, self.engine.clock.now(), more=more)
         if told is not None:
@@ -199,8 +223,10 @@ class Service:
 
     def _learn(self) -> bool:
         """Look at one claim of decisions that something happened to."""
+        began = time.monotonic()
         with self._turn:
             done = self.engine.learn()
+        self._meters.taught(done, time.monotonic() - began)
         more = done.looked_at >= self.engine.limits.decisions
         told = self._lessons.add(done, self.engine.clock.now(), more=more)
         if told is not None:

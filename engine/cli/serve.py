@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,25 +12,19 @@ import typer
 from engine.cli.answer import Answer
 from engine.cli.config import masked
 from engine.cli.flags import WrongUse
-from engine.cli.logs import show_warnings
+from engine.cli.serve_told import voice
 from engine.cli.session import Session
-from engine.cli.standing import standing
 from engine.cli.stopping import stopping
-from engine.cli.text import counted, parts
-from engine.cli.tick import sent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import sqlalchemy as sa
 
-    from engine.chores import Done
-    from engine.engine import Engine, Ticked
-    from engine.posting import Posted
+    from engine.engine import Engine
     from engine.presence import Mark
-    from engine.serve import Heard, Runs, Service
-    from engine.teaching import Taught
-    from journeys.project import Definitions, Project
+    from engine.serve import Runs
+    from journeys.project import Definitions
 
 
 def serve(
@@ -41,6 +34,7 @@ def serve(
     no_send: Annotated[bool, typer.Option("--no-send", help="Step and learn; what is queued waits.")] = False,
     every: Annotated[str, typer.Option(metavar="SPAN", help="How often to look who is due: 5s, 1m.")] = "5s",
     cluster: Annotated[bool, typer.Option("--cluster", help="Be one of many workers of a PostgreSQL store.")] = False,
+    log: Annotated[str, typer.Option(metavar="text|json", help="Lines for people, or an object a line.")] = "text",
     lease: Annotated[str, typer.Option(metavar="SPAN", help="When others take over what a dead worker held.")] = "2m",
 ) -> Answer:
     """Step people, send, learn and answer clicks until Ctrl-C; then finish what is under way."""
@@ -51,7 +45,7 @@ def serve(
     from journeys import parse_span
 
     session: Session = ctx.obj
-    show_warnings(session)
+    told = voice(session, log)
     span, held = parse_span(every), parse_span(lease)
     if span is None or span.total_seconds() < 0.1:
         raise WrongUse(f'cannot read --every "{every}"; write 5s or 1m')
@@ -68,49 +62,20 @@ def serve(
     with stopping(session, says) as ending, session.engine(definitions, options) as engine:
         wishes = Wishes(bind, span, not no_send)
         wishes = wishes if runs is None else replace(wishes, runs=runs(engine.store))
-        service = Service(engine, wishes, _heard(session))
+        service = Service(engine, wishes, told.heard())
         mark = _mark(session, engine, role)
         try:
             service.start()
-            _say_start(session, service, f"{every}, one of many" if cluster else every)
+            told.started(service, f"{every}, one of many" if cluster else every)
             ending.wait()
         finally:
             service.stop()
             if mark is not None:
                 mark.remove()
-    session.note(f"{_clock()} stopped  {_doubt(service)}")
+    told.stopped(service)
     data = {"ticked": asdict(service.ticked), "sent": service.posted.sent, "statuses": dict(service.posted.statuses),
             "taught": service.taught.taught}  # fmt: skip
     return Answer(data)
-
-
-def _say_start(session: Session, service: Service, every: str) -> None:
-    engine, project = service.engine, service.engine.project
-    session.note(f"web      {service.url}         scheduler every {every}         store {_store(session, project)}")
-    doors = [f"{name} {_door(settings)}" for name, settings in project.channels.items()]
-    sending = " · ".join(doors) if service.wishes.sends else "nothing (--no-send): what is queued waits"
-    deployed = f"{counted(len(engine.journeys), 'journey')} deployed, {len(engine.paused)} paused"
-    session.note(f"sending  {sending}         {deployed}")
-    for line in standing(engine):
-        session.note(line)
-
-
-def _door(settings: object) -> str:
-    """Return "smtp localhost:587 20/s", "maildir ./mailbox"."""
-    if not isinstance(settings, dict):
-        return ""
-    provider = str(settings.get("provider"))
-    where = ""
-    if provider == "smtp":
-        where = f"{settings.get('host')}:{settings.get('port', 587)}"
-    elif provider == "maildir":
-        where = f"./{settings.get('folder') or 'mailbox'}"
-    return " ".join(part for part in (provider, where, str(settings.get("rate") or "")) if part)
-
-
-def _store(session: Session, project: Project) -> str:
-    url = session.url(project)
-    return f"{masked('store', url)} (WAL)" if url.startswith("sqlite") else masked("store", url)
 
 
 def _cluster(session: Session, definitions: Definitions) -> Callable[[sa.Engine], Runs]:
@@ -146,40 +111,3 @@ def _mark(session: Session, engine: Engine, role: str) -> Mark | None:
             "no message goes out twice, but one is enough"
         )
     return mark
-
-
-def _heard(session: Session) -> Heard:
-    from engine.serve import Heard
-
-    def ticked(done: Ticked, seconds: float) -> None:
-        said = [
-            ("due", done.due), ("entered", done.started), ("decisions", done.decisions), ("queued", done.sends),
-            ("held out", done.shadows), ("waits", done.holds), ("skips", done.skips), ("left", done.left),
-            ("errors", done.parked),
-        ]  # fmt: skip
-        session.note(f"{_clock()} tick   {parts(said)} · {seconds:.1f} s")
-
-    def posted(done: Posted) -> None:
-        session.note(f"{_clock()} send   {sent(done)}")
-        for trouble in done.troubles:
-            session.warn(f"{_clock()} warn   {trouble}")
-
-    def taught(done: Taught) -> None:
-        said = f"looked at {done.looked_at:,} decisions, learned from {done.taught:,}"
-        new = f"; new: {', '.join(done.published)}" if done.published else ""
-        session.note(f"{_clock()} learn  {said}{new}")
-
-    def chored(done: Done) -> None:
-        session.note(f"{_clock()} {done.name:<6} {done.said}")
-
-    return Heard(ticked, posted, taught, chored)
-
-
-def _doubt(service: Service) -> str:
-    unknown = service.posted.statuses.get("unknown", 0)
-    said = f"sent {service.posted.sent:,}"
-    return f"{said}, {counted(unknown, 'message')} in doubt" if unknown else f"{said}, nothing in doubt"
-
-
-def _clock() -> str:
-    return f"{datetime.now().astimezone():%H:%M:%S}"

@@ -9,19 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
-import sqlalchemy as sa
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from engine.errors import StoreError
-from engine.store.connect import reading, writing
+from engine.store.connect import writing
 from engine.store.intake import NewEvent, Recorded, record
-from engine.web import pages
+from engine.web import care, pages
 from engine.web.clicks import Clicks
+from engine.web.confirm import Confirmations
 from engine.web.consent import Consents
 from engine.web.doors import Doors
 from engine.web.events import Intake
@@ -37,10 +36,10 @@ def build_app(doors: Doors) -> Starlette:
     strikes = Strikes()
     recorder = Recorder(_writer(doors))
     intake, clicks = Intake(doors, recorder, strikes), Clicks(doors, recorder, strikes)
-    consents = Consents(doors, strikes)
+    consents, confirmations = Consents(doors, strikes), Confirmations(doors, strikes)
     routes = [
         Route("/", _front(doors)),
-        Route("/healthz", _health(doors)),
+        *care.routes(doors),
         Route("/v1/events", intake.post, methods=["POST"]),
         Route("/c/{token}", clicks.follow, methods=["GET", "HEAD", "OPTIONS"]),
         Route("/v/{token}", clicks.view),
@@ -48,6 +47,8 @@ def build_app(doors: Doors) -> Starlette:
         Route("/u/{token}", consents.leave, methods=["POST"]),
         Route("/p/{token}", consents.list_topics),
         Route("/p/{token}", consents.choose_topics, methods=["POST"]),
+        Route("/o/{token}", confirmations.ask),
+        Route("/o/{token}", confirmations.confirm, methods=["POST"]),
         *intake_doors.routes(doors, strikes),
     ]
     return Starlette(routes=routes, exception_handlers={HTTPException: _http_error, StoreError: _store_error})
@@ -66,21 +67,6 @@ def _front(doors: Doors) -> Answer:
         return pages.status(doors.facts.name, bool(doors.facts.keys), len(doors.facts.topics))
 
     return front
-
-
-def _health(doors: Doors) -> Answer:
-    def ask() -> None:
-        with reading(doors.store) as conn:
-            conn.execute(sa.text("SELECT 1"))
-
-    async def health(_: Request) -> Response:
-        try:
-            await run_in_threadpool(ask)
-        except StoreError as error:
-            return JSONResponse({"status": "unavailable", "reason": str(error)}, 503)
-        return JSONResponse({"status": "ok"})
-
-    return health
 
 
 async def _http_error(_: Request, error: Exception) -> Response:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from engine.intake.taking import Terms
+from engine.metrics import Meters
 from engine.tokens import Tokens
 from journeys.project import Project, Topic
 
@@ -53,3 +54,5 @@ class Doors:
     facts: Facts
     view: Callable[[str], str | None] | None = None
     terms: Terms | None = None
+    meters: Meters | None = None
+    trouble: Callable[[], str | None] | None = None  # why this process is not at work, None when it is

@@ -14,7 +14,6 @@ from engine.sent_log import KEEP, SentLog
 from engine.store.connect import open_store
 from engine.store.tables import deliveries
 
-
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 
