@@ -170,6 +170,15 @@ COMMANDS = (
         ("sojourn mailbox show 1", "sojourn mailbox show 3 --raw"),
     ),
     Command(
+        "look", "mail status", "", "which providers refuse us, the warm-up, what came back by mail",
+        "engine.cli.mail:status", ("sojourn mail status",),
+    ),
+    Command(
+        "run", "mail intake", "[FILE|MAILDIR|-]... [--to ADDRESS]", "take in bounces and complaints",
+        "engine.cli.mail:intake",
+        ("sojourn mail intake", "sojourn mail intake /var/mail/bounces", "sojourn mail intake - --to ADDRESS"),
+    ),
+    Command(
         "people", "contact import", "FILE.csv", "add and update people from a CSV file",
         "engine.cli.contact_import:import_contacts",
         ("sojourn contact import people.csv --dry-run", "sojourn contact import people.csv --map plz=postcode",

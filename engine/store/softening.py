@@ -119,14 +119,19 @@ def _rest(conn: sa.Connection, resting: Sequence[Soft], now: datetime) -> None:
         conn.execute(sa.update(addresses).where(here).values(suppressed=SOFT, suppressed_at=now), places)
 
 
+def over(conn: sa.Connection, now: datetime) -> bool:
+    """Return whether a rest is over."""
+    return conn.execute(sa.select(b.digest).where(b.until <= now).limit(1)).first() is not None
+
+
 def wake(conn: sa.Connection, digest: Digest, now: datetime) -> int:
     """End the rests that are over; return how many addresses may be written to again."""
-    over = {(row.channel, row.digest) for row in conn.execute(sa.select(b.channel, b.digest).where(b.until <= now))}
-    if not over:
+    ended = {(row.channel, row.digest) for row in conn.execute(sa.select(b.channel, b.digest).where(b.until <= now))}
+    if not ended:
         return 0
     resting = conn.execute(sa.select(a.channel, a.address).where(a.suppressed == SOFT).distinct()).all()
     marks = {(channel, address): digest(channel, address) for channel, address in resting}
-    awake = [place for place, mark in marks.items() if (place[0], mark) in over]
+    awake = [place for place, mark in marks.items() if (place[0], mark) in ended]
     listed = _listed(conn, [marks[place] for place in awake])
     here = (a.channel == sa.bindparam("on")) & (a.address == sa.bindparam("to")) & (a.suppressed == SOFT)
     free = sa.update(addresses).where(here).values(suppressed=sa.bindparam("why"), suppressed_at=sa.bindparam("when"))
