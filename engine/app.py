@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from hashlib import blake2b
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,6 +20,8 @@ from channels.channel import Channel
 from channels.mail_settings import mail_settings
 from channels.templates import Library
 from engine.clock import Clock, SystemClock
+from engine.doctor import no_room
+from engine.double_opt_in import messages_of
 from engine.engine import Engine, Limits
 from engine.entering import Entrances
 from engine.errors import ConfigError, DefinitionError
@@ -92,7 +94,7 @@ def build(definitions: Definitions, options: Options | None = None) -> Engine:
     settle()
     zone = ZoneInfo(project.timezone)
     secrets = load_secrets(project.root, project.secret)
-    letters = Letters(project, definitions.journeys, Library(project.messages), Tokens(secrets))
+    letters = Letters(project, definitions.journeys, Library(messages_of(project)), Tokens(secrets))
     channels = options.channels if options.channels is not None else open_channels(project)
     post = Post(channels, letters, terms(project), rates(project), project.limits.skip_after)
     if isinstance(options.clock, SystemClock):
@@ -113,6 +115,7 @@ def build(definitions: Definitions, options: Options | None = None) -> Engine:
 
 def watch_over(post: Post, store: sa.Engine, root: Path) -> None:
     """Have what leaves noted beside the store, and send nothing from a store that is older than those notes."""
+    post.room = partial(no_room, store)
     with writing(store) as conn:
         post.log = SentLog(root, restoring.ledger(conn))
         post.restored = restoring.pending(conn)

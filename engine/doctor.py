@@ -105,6 +105,12 @@ def room(store: sa.Engine) -> Finding | None:
     return Finding("disk", "error", free, says, "make room; sending goes on by itself")
 
 
+def no_room(store: sa.Engine) -> str | None:
+    """Return why nothing may be claimed, None while there is room to write down what is sent."""
+    found = room(store)
+    return None if found is None else f"nothing is sent: {found.says}"
+
+
 def equation(sums: Conservation) -> list[str]:
     """Return the two sums, as a person checks them."""
     messages = " + ".join(f"{status} {count:,}" for status, count in sums.statuses.items()) or "0"

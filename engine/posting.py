@@ -14,7 +14,7 @@ import json
 import os
 import socket
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -81,6 +81,7 @@ class Post:
     skip_after: timedelta = timedelta(hours=24)
     log: SentLog | None = None  # of what leaves this machine; None: nothing leaves it
     halted: str | None = None  # why nothing may be sent
+    room: Callable[[], str | None] = lambda: None  # why what would be sent could not be written down
     restored: bool = False  # the store was restored: some of what it will queue has been sent
     _claims: Iterator[int] = field(default_factory=itertools.count)
     _allowed: dict[str, tuple[datetime, float]] = field(default_factory=dict)
@@ -92,8 +93,8 @@ class Post:
 
     def deliver(self, store: sa.Engine, clock: Clock, limits: Pace) -> Posted:
         """Send at most `limits.messages` per channel."""
-        if self.halted:
-            return Posted(troubles=(self.halted,))
+        if stopped := self.halted or self.room():
+            return Posted(troubles=(stopped,))
         now = clock.now()
         owner = f"{socket.gethostname()[:40]}-{os.getpid()}-{next(self._claims)}-{now.timestamp():.6f}"
         with writing(store) as conn:
