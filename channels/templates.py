@@ -27,7 +27,7 @@ from channels.sandbox import OWN, Sandbox
 
 COMPILER = b"1"  # part of every version: a change of the compiler makes new versions
 FILE_LIMIT = 256 * 1024
-PERSONAL_PAGES = re.compile(r"\b(?:unsubscribe_url|preferences_url|view_url)\b")
+PERSONAL_PAGES = re.compile(r"\b(?:unsubscribe_url|preferences_url|view_url|confirm_url)\b")
 TEXT_URL = re.compile(rf"https?://(?:{OPEN}\d+{CLOSE}|[^\s<>\"{OPEN}{CLOSE}])+")
 VARIANT = re.compile(r"\A(?P<name>[^.]+)(?:\.(?P<locale>[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]+)*))?\.(?P<kind>\w+)\Z")
 BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")
@@ -69,7 +69,9 @@ class Template:
     variants: Mapping[str, Variant]  # by locale, lower case with "-"; "" is the plain file
     static_links: Mapping[int, str]
     is_push: bool = False
-    pages: frozenset[str] = frozenset()  # which of our own pages it names: unsubscribe_url, preferences_url, view_url
+    pages: frozenset[str] = (
+        frozenset()
+    )  # which of our own pages it names: unsubscribe_url, preferences_url, view_url, confirm_url
 
     def render(self, variables: Mapping[str, Any], links: Links) -> Rendered:
         """Fill in one person's values; `links` gives the signed address for a link's number."""

@@ -78,13 +78,19 @@ class Letters:
         """Return the names that a template may use; of our own pages those that it names: signing costs."""
         request = delivery.request
         journey = self.journeys.get(delivery.journey)
+        topic = self.project.topics.get(delivery.topic)
         vars_ = {**(journey.vars if journey else {}), **(request.get("vars") or {})}
         return {
             "contact": {**self._declared, **delivery.attributes},
             "entry": {**self._entered(journey), **(request.get("entry") or {})},
             "journey": {"name": delivery.journey, "state": delivery.state, **(request.get("values") or {})},
             "vars": vars_,
-            "message": {"id": delivery.message, "channel": delivery.channel, "topic": delivery.topic},
+            "message": {
+                "id": delivery.message,
+                "channel": delivery.channel,
+                "topic": delivery.topic,
+                "title": topic.title if topic else "",
+            },
             "currency": self.project.currency,
             **{page: self._page(page, delivery.key) for page in pages},
         }
@@ -105,6 +111,8 @@ class Letters:
         base, tokens = self.project.base_url, self.tokens
         if name == "unsubscribe_url":
             return f"{base}/u/{tokens.unsubscribe(key)}"
+        if name == "confirm_url":
+            return f"{base}/o/{tokens.confirm(key)}"
         return f"{base}/p/{tokens.preferences(key)}" if name == "preferences_url" else f"{base}/v/{tokens.view(key)}"
 
     def _links(self, delivery: Delivery) -> Any:

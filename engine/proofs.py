@@ -27,7 +27,7 @@ from journeys.project import Definitions, Project
 
 UNKNOWN = re.compile(r'^(there is no "|"[^"]+" is not known)')
 FEW = 0.01  # of contacts; fewer without a value are no reason to say something else
-PAGES = ("unsubscribe_url", "preferences_url", "view_url")
+PAGES = ("unsubscribe_url", "preferences_url", "view_url", "confirm_url")
 LINK = "https://example.test/{}"
 
 
@@ -155,7 +155,7 @@ def sample(message: str, definitions: Definitions) -> dict[str, Any]:
         "entry": entry,
         "journey": {"name": "", "state": "", **_values(using)},
         "vars": {name: value for journey in using for name, value in _vars(journey, message).items()},
-        "message": {"id": message, "channel": channel, "topic": ""},
+        "message": {"id": message, "channel": channel, "topic": "", "title": ""},
         "currency": project.currency,
         **dict.fromkeys(PAGES, LINK.format("")),
     }

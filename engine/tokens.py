@@ -34,7 +34,7 @@ _WIDE: Final = 254  # the step byte says: both numbers follow in eight more char
 _TEXT: Final = 255  # the step byte says: the rest is the whole key in base64url
 _MAILBOX: Final = 62  # characters that fit behind "b+"
 _SEAL: Final = 16  # characters of base32: 80 bits of MAC
-_PURPOSES: Final = ("click", "unsubscribe", "preferences", "view", "bounce", "leave")
+_PURPOSES: Final = ("click", "unsubscribe", "preferences", "view", "bounce", "leave", "confirm")
 
 _Purposes = Mapping[str, "blake2b"]
 
@@ -62,6 +62,10 @@ class Tokens:
     def view(self, key: str) -> str:
         """Return the token that shows this message in a browser."""
         return _make(self._signers[0]["view"], key, 0)
+
+    def confirm(self, key: str) -> str:
+        """Return the token that says yes to what the mail with this key asks."""
+        return _make(self._signers[0]["confirm"], key, 0)
 
     def read_click(self, token: str) -> tuple[str, int] | None:
         """Return (send key, link number), None unless we made the token for a click."""
@@ -98,6 +102,10 @@ class Tokens:
             for signers in self._signers
         ]
         return key if any(genuine) else None
+
+    def read_confirm(self, token: str) -> str | None:
+        """Return the send key, None unless we made the token to confirm."""
+        return self._key("confirm", token)
 
     def _key(self, purpose: str, token: str) -> str | None:
         found = self._read(purpose, token)

@@ -197,6 +197,12 @@ COMMANDS = (
         "engine.cli.contact:suppress", ("sojourn contact suppress lena@shop.example",),
     ),
     Command(
+        "people", "contact consent", "ID [--grant T] [--withdraw T]", "what one person agreed to, and the proof",
+        "engine.cli.contact_consent:consent",
+        ("sojourn contact consent c_1042", 'sojourn contact consent c_1042 --grant promo --proof "form 4711"',
+         "sojourn contact consent c_1042 --withdraw profiling"),
+    ),
+    Command(
         "people", "contact export", "ID [-o FILE]", "everything the store knows about one person, as JSON",
         "engine.cli.contact_law:export", ("sojourn contact export lena@shop.example -o lena.json",),
     ),
@@ -219,6 +225,34 @@ COMMANDS = (
         "people", "event import", "FILE", "record events from a CSV or JSONL file",
         "engine.cli.event_import:import_events",
         ("sojourn event import orders.csv", "sojourn event import events.jsonl --start"),
+    ),
+    Command(
+        "people", "campaign list", "", "the campaigns, their weeks, and when each went out",
+        "engine.cli.campaign:list_campaigns", ("sojourn campaign list",),
+    ),
+    Command(
+        "people", "campaign show", "CAMPAIGN", "a campaign as it is read, and its runs", "engine.cli.campaign:show",
+        ("sojourn campaign show spring_shoes",),
+    ),
+    Command(
+        "people", "campaign try", "CAMPAIGN [--fresh]", "whom it would choose, how many will buy, what rules would catch",
+        "engine.cli.campaign:try_campaign", ("sojourn campaign try spring_shoes", "sojourn campaign try spring_shoes --json"),
+    ),
+    Command(
+        "people", "campaign plan", "[--keep]", "many campaigns over the weeks, under the caps",
+        "engine.cli.campaign_plan:plan", ("sojourn campaign plan", "sojourn campaign plan --keep"),
+    ),
+    Command(
+        "people", "campaign run", "CAMPAIGN", "send it: the chosen people enter its journey",
+        "engine.cli.campaign_run:run", ("sojourn campaign run spring_shoes", "sojourn campaign run spring_shoes --yes"),
+    ),
+    Command(
+        "people", "campaign report", "CAMPAIGN [--cost N]", "what came of it, against its holdout and its forecast",
+        "engine.cli.campaign_report:report", ("sojourn campaign report spring_shoes --cost 0.02",),
+    ),
+    Command(
+        "care", "campaign refresh", "", "read all orders and learn anew, as every night does",
+        "engine.cli.campaign:refresh", ("sojourn campaign refresh",),
     ),
     Command(
         "people", "product import", "FILE.csv", "what is sold: sku, name, family, price, stock",
@@ -249,6 +283,13 @@ COMMANDS = (
         "care", "unknown dismiss", "MESSAGE_ID... | --all [--as sent]", "settle messages in doubt: sent, or failed",
         "engine.cli.unknown:dismiss",
         ("sojourn unknown dismiss --all", "sojourn unknown dismiss 3f0c8a7be5d21f90:2 --as failed"),
+    ),
+    Command(
+        "people", "segment discover", "[--features F,...] [--k N|auto] [-o MAP.svg] [--write N=NAME]",
+        "which groups of people hold together, in words", "engine.cli.discover:discover",
+        ("sojourn segment discover", "sojourn segment discover -o map.svg --tsne",
+         "sojourn segment discover --write 1=champions --write 3=sleepers",
+         'sojourn segment discover --features "count(order_placed), contact.age" --only "any order_placed"'),
     ),
     Command(
         "people", "value show", "[CONTACT]", "what customers are worth, or one of them", "engine.cli.value:show",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -17,6 +17,7 @@ from engine.cli.people_columns import CONSENT, Columns, Rejected, Wishes, column
 from engine.cli.session import Session
 from engine.cli.sheet import Rejects, Row, open_sheet
 from engine.cli.text import parts
+from engine.store.consenting import PURPOSES
 from engine.store.people import Counts, NewContact, add_contacts
 from journeys.zones import zone_of
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from engine.cli.progress import Bar
+    from engine.store.confirming import Asking
     from engine.store.consenting import Digest
     from journeys.project import Project
 
@@ -39,6 +41,8 @@ class Import:
     rejects: Rejects
     digest: Digest
     now: datetime
+    asking: Asking
+    proof: str = ""
     seen: set[str] = field(default_factory=set)
     counts: Counts = field(default_factory=Counts)
     without_zone: int = 0
@@ -56,13 +60,13 @@ class Import:
                 self.rejects.add(row, "duplicate", f"{person.id} stands further up in this file")
                 continue
             self.seen.add(person.id)
-            found.append((row, person))
+            found.append((row, replace(person, proof=self.proof)))
         return found
 
     def add(self, conn: sa.Connection, rows: Iterable[Row]) -> None:
         """Add one batch within the transaction of `conn`."""
         people = self._complete(conn, self.people(rows))
-        done = add_contacts(conn, people, self.now, self.digest)
+        done = add_contacts(conn, people, self.now, self.digest, self.asking)
         mine = self.counts
         self.counts = Counts(
             mine.new + done.new,
@@ -70,6 +74,7 @@ class Import:
             mine.unchanged + done.unchanged,
             mine.kept_out + done.kept_out,
             mine.erased + done.erased,
+            mine.asked + done.asked,
         )
         self.without_zone += sum(zone_of(person.attributes) is None for person in people)
 
@@ -102,10 +107,15 @@ def import_contacts(
     consent: Annotated[
         str, typer.Option(metavar="TOPICS", help="Topics these people agreed to, such as promo,onboarding.")
     ] = "",
+    proof: Annotated[
+        str,
+        typer.Option(metavar="TEXT", help="How it is known that they agreed; a topic with double opt-in asks else."),
+    ] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and check everything, change nothing.")] = False,
 ) -> Answer:
     """Add and update people. The id is the column `id`, else the email; rows that are wrong go to FILE.rejected.csv."""
     from engine.app import digest_of
+    from engine.double_opt_in import asking_of
 
     session: Session = ctx.obj
     project = session.project()
@@ -119,15 +129,16 @@ def import_contacts(
         Rejects(sheet.path, sheet.header, written=not dry_run) as rejects,
         session.bar("rows", max(1, sheet.lines - 1)) as bar,
     ):
-        work = Import(columns, rejects, digest, session.now())
+        work = Import(columns, rejects, digest, session.now(), asking_of(project), proof)
         _run(session, work, iter(sheet), (dry_run, bar))
     return _answer(work, project, dry_run=dry_run)
 
 
 def _topics(said: str, project: Project) -> frozenset[str]:
     topics = frozenset(word.strip() for word in said.split(",") if word.strip())
-    if unknown := sorted(topics.difference(project.topics)):
-        raise WrongUse(f'there is no topic "{unknown[0]}" in sojourn.yaml; there are: {", ".join(project.topics)}')
+    known = (*project.topics, *PURPOSES)
+    if unknown := sorted(topics.difference(known)):
+        raise WrongUse(f'there is no topic "{unknown[0]}" in sojourn.yaml; there are: {", ".join(known)}')
     return topics
 
 
@@ -159,6 +170,10 @@ def _answer(work: Import, project: Project, *, dry_run: bool) -> Answer:
         hints.append(f"without time zone {work.without_zone:,} ({share} %): they use {project.timezone}")
     if counts.kept_out:
         hints.append(f"{counts.kept_out:,} consents not granted again: these people withdrew them")
+    if counts.asked:
+        hints.append(
+            f"{counts.asked:,} are asked by mail to confirm; --proof TEXT says how it is known that they agreed"
+        )
     if counts.erased:
         hints.append(
             f"{counts.erased:,} left out: they asked to be forgotten (sojourn contact readmit lets one back in)"
@@ -168,7 +183,8 @@ def _answer(work: Import, project: Project, *, dry_run: bool) -> Answer:
     data = {
         "new": counts.new, "updated": counts.updated, "unchanged": counts.unchanged, "rejected": rejects.count,
         "reasons": rejects.reasons, "rejects": rejects.path if rejects.count and not dry_run else None,
-        "without_zone": work.without_zone, "kept_out": counts.kept_out, "erased": counts.erased, "dry_run": dry_run,
+        "without_zone": work.without_zone, "kept_out": counts.kept_out, "erased": counts.erased, "asked": counts.asked,
+        "dry_run": dry_run,
         "columns": dict(zip(work.columns.header, work.columns.targets, strict=True)),
     }  # fmt: skip
     return Answer(data, [*lines, *(f"  {hint}" for hint in hints)])

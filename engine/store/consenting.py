@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,20 +11,41 @@ import sqlalchemy as sa
 from engine.store.alarms import hold
 from engine.store.sets import insert_missing, one_of
 from engine.store.tables import addresses, consents, contacts, suppressions
+from engine.store.value_tables import traits
 
 Digest = Callable[[str, str], str]
 """(channel, address) -> keyed hash of the normalised address."""
 
 
+PENDING = "pending"
+PROFILING, ADS, TRACKING = "profiling", "ads", "tracking"
+PURPOSES = (PROFILING, ADS, TRACKING)
+"""Topics that are no mailing: what is worked out about a person, who else learns of them, whether opens are noted.
+
+Profiling is allowed until somebody says no, and that is the word "-profiling"; the others need a grant.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class ConsentChange:
-    """topic "" = every topic, channel "" = every channel."""
+    """topic "" = every topic, channel "" = every channel. `pending`: a wish that nobody has confirmed yet.
+
+    `text` is the sha256 of the words that were agreed to, `proof` how we know, `ip` where it was said, if kept.
+    """
 
     contact_id: str
     topic: str
     channel: str
     granted: bool
     source: str
+    text: str = ""
+    proof: str = ""
+    ip: str = ""
+    pending: bool = False
+
+    @property
+    def state(self) -> str:
+        return PENDING if self.pending else "granted" if self.granted else "withdrawn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +68,19 @@ def change_consents(conn: sa.Connection, changes: Sequence[ConsentChange], now: 
     _write_ledger(conn, known, now)
     after = {contact_id: " ".join(sorted(said)) for contact_id, said in words.items()}
     _write_words(conn, {id_: said for id_, said in after.items() if said != before[id_]}, now)
+    unprofiled = [change.contact_id for change in known if change.topic == PROFILING and not change.granted]
+    if unprofiled:  # what was worked out about them goes with their consent
+        conn.execute(sa.delete(traits).where(one_of(traits.c.contact_id, unprofiled)))
     return tuple(sorted(ids.difference(words)))
 
 
 def _apply(words: set[str], change: ConsentChange) -> None:
-    """A topic's word is its grant; "topic-channel" and "-channel" are opt-outs."""
+    """A topic's word is its grant; "topic-channel", "-channel" and "-profiling" are opt-outs."""
+    if change.pending:
+        return
+    if change.topic == PROFILING:
+        (words.discard if change.granted else words.add)(f"-{PROFILING}")
+        return
     if not change.topic and not change.channel:
         if not change.granted:
             words.difference_update([word for word in words if "-" not in word])
@@ -61,6 +90,21 @@ def _apply(words: set[str], change: ConsentChange) -> None:
         words.add(word)
     else:
         words.discard(word)
+
+
+def may_profile(words: Collection[str]) -> bool:
+    """Return whether interests, value and the like may be worked out about somebody with these words."""
+    return f"-{PROFILING}" not in words
+
+
+def may_advertise(words: Collection[str]) -> bool:
+    """Return whether somebody with these words may be named to an ad platform, even as a hash."""
+    return ADS in words
+
+
+def may_track(words: Collection[str]) -> bool:
+    """Return whether it may be noted when somebody with these words opens a message."""
+    return TRACKING in words
 
 
 def summed(changes: Sequence[ConsentChange]) -> frozenset[str]:
@@ -73,8 +117,9 @@ def summed(changes: Sequence[ConsentChange]) -> frozenset[str]:
 
 def _write_ledger(conn: sa.Connection, changes: Sequence[ConsentChange], now: datetime) -> None:
     rows = [
-        {"contact_id": c.contact_id, "topic": c.topic, "channel": c.channel, "granted": c.granted, "source": c.source,
-         "at": now}
+        {"contact_id": c.contact_id, "topic": c.topic, "channel": c.channel, "granted": c.granted and not c.pending,
+         "source": c.source[:200], "at": now, "state": c.state, "text": c.text or None, "ip": c.ip or None,
+         "proof": c.proof[:200] or None}
         for c in changes
     ]  # fmt: skip
     if rows:

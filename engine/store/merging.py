@@ -23,7 +23,7 @@ import sqlalchemy as sa
 from engine.audience.identity import Join
 from engine.store.belongings import named
 from engine.store.columns import to_micros
-from engine.store.consenting import ConsentChange, change_consents
+from engine.store.consenting import PENDING, ConsentChange, change_consents
 from engine.store.placing import give_up, place
 from engine.store.profile_tables import identities, memberships, merges, moved, profile_values
 from engine.store.profiles import Trust, Word, believe, told
@@ -194,7 +194,10 @@ def _fold(conn: sa.Connection, pairs: _Pairs, table: sa.Subquery) -> None:
 def _consent(conn: sa.Connection, pairs: _Pairs, now: datetime) -> None:
     said = {id_: frozenset(row.consents.split()) for id_, row in pairs.people.items()}
     ledger = sa.select(consents.c.contact_id, consents.c.topic).where(
-        one_of(consents.c.contact_id, pairs.kept), consents.c.channel == "", consents.c.granted.is_(sa.false())
+        one_of(consents.c.contact_id, pairs.kept),
+        consents.c.channel == "",
+        consents.c.granted.is_(sa.false()),
+        consents.c.state != PENDING,
     )
     refused = {(row[0], row[1]) for row in conn.execute(ledger)}
     change_consents(conn, [

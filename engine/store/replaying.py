@@ -16,7 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from engine.core.model import Contact
-from engine.store.consenting import ConsentChange, summed
+from engine.store.consenting import PENDING, ConsentChange, summed
 from engine.store.rows import DecisionRow, decision_row
 from engine.store.sets import one_of
 from engine.store.snapshots import reachable
@@ -72,7 +72,9 @@ class ContactLog:
         usable, suppressed = reachable(self._addresses(when)).get(self.contact_id) or ({}, frozenset[str]())
         attributes = self._attributes(when)
         said = [
-            ConsentChange(self.contact_id, row.topic, row.channel, granted=row.granted, source=row.source)
+            ConsentChange(
+                self.contact_id, row.topic, row.channel, granted=row.granted, source="", pending=row.state == PENDING
+            )
             for row in self.consents
             if row.at <= when
         ]

@@ -134,7 +134,8 @@ class Consents:
     def _changes(self, message: Sent, topics: Sequence[str], wanted: frozenset[str]) -> list[ConsentChange]:
         source = f"topic list {message.key}"
         return [
-            ConsentChange(message.contact_id, topic, "", granted=topic in wanted, source=source) for topic in topics
+            ConsentChange(message.contact_id, topic, "", granted=topic in wanted, source=source, proof=source)
+            for topic in topics
         ]
 
 

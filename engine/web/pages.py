@@ -92,6 +92,25 @@ def done(topic: str | None, everything: bool) -> HTMLResponse:
     )
 
 
+def ask_consent(name: str, topic: str) -> HTMLResponse:
+    """Return the page that asks whether somebody wants what they are said to have asked for."""
+    return page(
+        f"Do you want “{topic}”?",
+        f"<p>{escape(name)} will write to you about it once you say so here, and you can stop it at any time.</p>"
+        '<form method="post"><button>Yes, write to me</button></form>'
+        '<footer class="soft">If you did not ask for this, close this page: nothing will be sent.</footer>',
+    )
+
+
+def consented(topic: str) -> HTMLResponse:
+    """Return the page after somebody said yes."""
+    return page("Thank you", f"<p>We will write to you about “{escape(topic)}”. Every message says how to stop it.</p>")
+
+
+def too_late() -> HTMLResponse:
+    return page("This link is too old", "<p>Nothing was changed. Please sign up again, and we will ask anew.</p>", 410)
+
+
 def choices(name: str, topics: Iterable[tuple[str, str, bool]], saved: bool) -> HTMLResponse:
     """Return the topic list: (id, title, chosen)."""
     boxes = "".join(
