@@ -12,14 +12,17 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
 from engine.errors import DefinitionError
+from engine.filling import Filling, Ground, fill
 from engine.planning import JourneyPlan, Plan, Wish, plan
 from engine.store import deploying
 from engine.store.alarms import ring_each
 from engine.store.connect import alone, writing
+from engine.versions import known, with_data
 from journeys.project import Definitions
 
 
@@ -38,6 +41,7 @@ class Done:
 class Deployed:
     journeys: tuple[Done, ...] = ()
     data: int = 0  # number of the data.yaml that is live now; 0 = unchanged
+    segments: tuple[Filling, ...] = ()  # those that are new or edited, filled
 
 
 def deploy(store: sa.Engine, files: Definitions, wish: Wish, now: datetime) -> tuple[Plan, Deployed]:
@@ -48,11 +52,18 @@ def deploy(store: sa.Engine, files: Definitions, wish: Wish, now: datetime) -> t
         if made.blocked:
             raise DefinitionError(made.blocked)
         data = deploying.publish_data(conn, made.data_version, made.data_source, now) if made.data_version else 0
-        done = Deployed(tuple(_one(conn, one, wish, now) for one in made.wanted), data)
+        segments = _filled(conn, made, files, now) if data else ()
+        done = Deployed(tuple(_one(conn, one, wish, now) for one in made.wanted), data, segments)
         deploying.forget_timetables(conn, [one.name for one in made.wanted if one.rechecked])
         if done.journeys or data:
             deploying.note(conn, "deployed", _told(done, made), now)
     return made, done
+
+
+def _filled(conn: sa.Connection, made: Plan, files: Definitions, now: datetime) -> tuple[Filling, ...]:
+    """Fill the segments of the data.yaml that is live now."""
+    project = with_data(known(files), made.data_source)
+    return tuple(fill(conn, Ground(project.data, ZoneInfo(project.timezone), now))[1])
 
 
 def _one(conn: sa.Connection, one: JourneyPlan, wish: Wish, now: datetime) -> Done:

@@ -211,8 +211,10 @@ def newcomers(conn: sa.Connection, journey: Journey, project: Project, now: date
         heard = conn.execute(query).scalar_one()
         return f"starts on {', '.join(enter.events)}: {heard:,} contacts did that in the last 30 days{limit}"
     count, about = _qualify(conn, journey, project, now)
+    if enter.check is None:
+        return f"starts on entering {enter.segment}{limit}; {about}{count:,} contacts are in it already and do not start"
     zone = ZoneInfo(project.timezone)
-    first = timetable.next_at(enter.check or "", now, zone).astimezone(zone)
+    first = timetable.next_at(enter.check, now, zone).astimezone(zone)
     return f"{about}{count:,} contacts qualify today{limit}; first check {first:%a} {first.day} {first:%b %H:%M}"
 
 

@@ -13,12 +13,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fnmatch import fnmatchcase
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
 from engine import effects
 from engine.effects import Effect, Ground
 from engine.errors import NotFound
+from engine.filling import Filling, Ground, planned
 from engine.retiming import retimed
 from engine.store import deploying
 from engine.store.deploying import Displaced, Stand, Version, Way
@@ -81,6 +83,7 @@ class Plan:
     data_version: str = ""
     data_source: str = ""
     problems: tuple[Problem, ...] = ()
+    segments: tuple[Filling, ...] = ()  # those that data.yaml makes new, edits or drops, and who enters and leaves
 
     @property
     def wanted(self) -> tuple[JourneyPlan, ...]:
@@ -110,7 +113,10 @@ def plan(conn: sa.Connection, files: Definitions, wish: Wish, now: datetime) -> 
             look = _Look(conn, files, project, now, broken)
             made.append(_journey(look, (name, live.get(name)), places.get(name, {}), wish))
     found = Plan(tuple(made), *data)
-    return replace(found, problems=_unreadable(conn, found, project)) if found.data_version else found
+    if not found.data_version:
+        return found
+    moving = planned(conn, Ground(project.data, ZoneInfo(project.timezone), now))
+    return replace(found, problems=_unreadable(conn, found, project), segments=tuple(moving))
 
 
 def _known(every: Iterable[str], wish: Wish) -> None:

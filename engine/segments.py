@@ -23,7 +23,7 @@ from engine.store import standings
 from engine.store.alarms import ring_each
 from engine.store.connect import alone, reading, writing
 from engine.store.intake import NewEvent, once, record
-from engine.store.membership import look_again
+from engine.store.membership import AT_ONCE, look_again
 from engine.store.snapshots import Glimpse, Needs, glance
 from engine.store.standings import Moved, Stood, put
 from engine.store.walked import Walked
@@ -93,7 +93,8 @@ class Segments:
             if not one.known:
                 found[id_] = _Question(self.rules.every, "new", whole=True)
             elif one.due_at is not None and one.due_at <= now:
-                found[id_] = _Question(self.rules.every, _first(news.get(id_)) or "time", whole=True)
+                reason = "profile" if one.due_at == AT_ONCE else "time"
+                found[id_] = _Question(self.rules.every, _first(news.get(id_)) or reason, whole=True)
             elif names := sorted(news.get(id_, set()) & self.rules.asking.keys()):
                 rules = {rule.name: rule for name in names for rule in self.rules.asking[name]}
                 found[id_] = _Question(tuple(rules.values()), names[0])

@@ -126,6 +126,7 @@ def hear(world: Virtual, events: Sequence[NewEvent]) -> None:
 
 def run_events(world: Virtual, events: Iterable[NewEvent], until: datetime) -> None:
     """Play a script of events for one contact, from alarm to alarm, until `until`."""
+    world.engine.segments.ready(world.engine.store, world.clock.now())  # who is in one before anything happens
     waiting = sorted(events, key=lambda event: (event.at or world.clock.now(), event.id))
     while True:
         alarm = world.engine.next_alarm()

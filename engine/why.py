@@ -272,9 +272,14 @@ def _by_segment(stand: Standpoint) -> Iterator[Reason]:
         return
     event = _nothing(stand)
     against = barred(journey, event, look)
-    if against is not None and against.rule == "reenter":
+    if against is None and stand.heard.entering and stand.heard.entering[-1].fresh:
+        yield from _by_event(stand)
+    elif against is not None and against.rule == "reenter":
         says = f"in segment {journey.enter.segment}, but reenter: {_reenter(journey)}"
         yield Reason("reenter", says, _written(stand, "reenter", "enter"), against.until)
+    elif journey.enter.check is None:
+        says = f"in segment {journey.enter.segment}, since before this journey listened: starts on entering it again"
+        yield Reason("segment", says, _written(stand, "enter.segment", "enter"))
     else:
         yield Reason("check", f"in segment {journey.enter.segment}: enters at the next check ({journey.enter.check})",
                      _written(stand, "enter.check", "enter"), stand.heard.next_check)  # fmt: skip

@@ -13,6 +13,7 @@ from journeys.journey import Enter, ExitWhen, Goal, JumpWhen, Reenter
 from journeys.names import Names
 from journeys.node import Node
 from journeys.page import Page
+from journeys.parse import parse
 from journeys.span import parse_span
 from journeys.spot import Spot, event_props, mark, read_events, read_segment
 
@@ -64,14 +65,17 @@ def _entered(fields: Fields, kind: str, journey: str, names: Names) -> Enter | N
     segment = read_segment(page, fields.node_of("segment"), names.data)
     guard = read_condition(page, fields.node_of("if"), Names(names.data, vars=names.vars))
     if kind == "segment":
-        return Enter(internal, "segment", guard, segment, _check(fields), limit)
+        check = _check(fields)
+        starts = internal if check or segment is None else (f"entered:{segment}", *internal)
+        return Enter(starts, "segment", guard, segment, check, limit)
     return Enter(internal, "schedule", guard, segment, _schedule(fields), limit)
 
 
-def _check(fields: Fields) -> str:
+def _check(fields: Fields) -> str | None:
+    """Return the rhythm at which a segment is looked through; None: people enter as soon as they are in it."""
     node = fields.node_of("check")
     if node is None:
-        return "hourly"
+        return None
     span = parse_span(node.raw)
     if not _CHECK.fullmatch(node.raw) and (span is None or span < timedelta(minutes=1)):
         says = f'cannot read "{node.raw}" as a rhythm'
@@ -144,16 +148,33 @@ def read_exits(page: Page, node: Node | None, names: Names) -> tuple[ExitWhen, .
         fields = Fields(page, item, EXIT_WHEN.names, "exit_when")
         if not fields.values:
             if item.kind == "map" and not item.entries:
-                page.add("S113", item, "`exit_when` needs an `event` or an `if`")
+                page.add("S113", item, NEEDS)
+            continue
+        if "segment" in fields:
+            exits += _exit_into(fields, item, names)
             continue
         events = read_events(page, fields.node_of("event"), names.data)
         guard = read_condition(page, fields.node_of("if"), _seen(names, events))
         if not events and "if" not in fields and "event" not in fields:
-            page.add("S113", item, "`exit_when` needs an `event` or an `if`")
+            page.add("S113", item, NEEDS)
         reason = fields.name("reason") or (events[0] if events else "exit_when")
         if events or guard:
             exits.append(ExitWhen(events, guard, reason, mark(page, item)))
     return tuple(exits)
+
+
+NEEDS = "`exit_when` needs an `event`, a `segment` or an `if`"
+
+
+def _exit_into(fields: Fields, item: Node, names: Names) -> list[ExitWhen]:
+    """Return the exit of those who are in a segment: at the instant at which they are."""
+    page, node = fields.page, cast(Node, fields.node_of("segment"))
+    if "event" in fields or "if" in fields:
+        page.add("S113", item, "`segment` stands alone in `exit_when`: write `if: in_segment(name) and …`")
+        return []
+    segment = read_segment(page, node, names.data)
+    guard = parse(f"in_segment({segment})", page.place(node), names, "flag")[0] if segment else None
+    return [ExitWhen((), guard, fields.name("reason") or str(segment), mark(page, item))] if guard else []
 
 
 def read_jumps(spot: Spot, node: Node | None, names: Names) -> tuple[JumpWhen, ...]:

@@ -38,14 +38,14 @@ ENTER_SCHEDULE = Form(
 )
 ENTER_SEGMENT = Form(
     "enter by segment",
-    "Who comes in: people of a segment, looked for at a rhythm.",
+    "Who comes in: whoever enters a segment, as soon as they do; with `check`, its people, at a rhythm.",
     (
         Key("segment", Word("segment"), "A segment of data.yaml.", required=True),
         Key(
             "check",
             Word("check"),
-            "How often it is looked at: `hourly`, `daily 06:00`, or a length such as `15m`.",
-            "hourly",
+            "Lets in whoever is in it at these times only: `hourly`, `daily 06:00`, or a length such as `15m`.",
+            "at once, whoever enters it",
         ),
         Key("if", CONDITION, "Only whom this holds for."),
         _LIMIT,
@@ -89,6 +89,7 @@ EXIT_WHEN = Form(
     (
         Key("event", EVENTS, "The event that ends the run."),
         Key("if", CONDITION, "A condition; with an event it sees `event.…`, alone it is asked before each action."),
+        Key("segment", Word("segment"), "Being in this segment ends the run, as soon as somebody is."),
         Key("reason", NAME, "What the end is called in reports.", "the event"),
     ),
     some=True,

@@ -13,6 +13,7 @@ from engine.cli.session import Session
 from engine.cli.text import columns, counted
 
 if TYPE_CHECKING:
+    from engine.filling import Filling
     from engine.planning import Change, JourneyPlan, Plan
 
 CHANGES = 10
@@ -47,12 +48,21 @@ def described(found: Plan) -> list[str]:
     if found.data_version:
         lines.append("data.yaml   holds for every journey")
         rows = [(f"  {one.mark} {one}", _values(one.old, one.new)) for one in found.data]
-        lines += columns(rows, gap=3)
+        lines += columns(rows, gap=3) + [f"  {_segment(one)}" for one in found.segments]
     for one in found.journeys:
         if one.kind != "unchanged":
             lines += _journey(one)
     same = [one.name for one in found.journeys if one.kind == "unchanged"]
     return lines + ([f"{', '.join(same)}   unchanged"] if same else [])
+
+
+def _segment(one: Filling) -> str:
+    """Return "segment lapsed   new: 412 are in it" with who enters and who leaves."""
+    if one.why == "new":
+        return f"segment {one.name}   new: {counted(one.members, 'contact')} in it; nobody starts a journey by that"
+    if one.why == "gone":
+        return f"segment {one.name}   gone: {counted(one.left, 'contact')} in it"
+    return f"segment {one.name}   edited: {one.entered:,} enter, {one.left:,} leave, {one.members:,} are in it then"
 
 
 def _journey(one: JourneyPlan) -> list[str]:
@@ -109,6 +119,10 @@ def told(found: Plan) -> dict[str, Any]:
         "changes": found.any,
         "blocked": bool(found.blocked),
         "data": [_difference(one) for one in found.data] if found.data_version else None,
+        "segments": [
+            {"segment": one.name, "kind": one.why, "members": one.members, "enter": one.entered, "leave": one.left}
+            for one in found.segments
+        ],
         "journeys": [_told(one) for one in found.journeys],
     }
 

@@ -16,14 +16,13 @@ import sqlalchemy as sa
 from engine.store.alarms import ring
 from engine.store.segment_tables import WIDTH, segment_numbers, standings
 from engine.store.sets import any_of
-from engine.store.tables import Instant
+from engine.store.tables import EPOCH
 
 _n, _s = segment_numbers.c, standings.c
-_AGAIN = (
-    standings.update()
-    .where(any_of(_s.contact_id, "ids"), _s.block == 0)
-    .values(due_at=sa.bindparam("at", type_=Instant))
-)
+AT_ONCE = EPOCH
+"""`due_at` of somebody whose profile changed: no segment's own instant."""
+
+_AGAIN = standings.update().where(any_of(_s.contact_id, "ids"), _s.block == 0).values(due_at=AT_ONCE)
 
 
 def members(conn: sa.Connection, name: str) -> sa.Select[Any]:
@@ -69,7 +68,7 @@ def look_again(conn: sa.Connection, contact_ids: Iterable[str], at: datetime) ->
     ids = sorted(set(contact_ids))
     if ids and _used(conn):
         ring(conn, ids, at)
-        conn.execute(_AGAIN, {"ids": ids, "at": at})
+        conn.execute(_AGAIN, {"ids": ids})
 
 
 def inside(number: int) -> sa.ColumnElement[bool]:

@@ -58,7 +58,9 @@ def test_sql_and_python_agree_on_who_is_in_and_no_alarm_of_a_fill_is_late(store:
         settle(conn, people)
         made, done = fill(conn, ground)
         inside = {name: set(conn.execute(membership.members(conn, name)).scalars()) for name in data.segments}
-        dues = dict(conn.execute(sa.select(standings.c.contact_id, standings.c.due_at).where(standings.c.block == 0)).all())
+        dues = dict(
+            conn.execute(sa.select(standings.c.contact_id, standings.c.due_at).where(standings.c.block == 0)).all()
+        )
         sizes = membership.sizes(conn)
         assert current(conn, ground) is not None
         by_hand = len(sayable(made, made.every, ground)[1])

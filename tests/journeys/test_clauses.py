@@ -170,7 +170,7 @@ def test_fragments_may_run_fragments():
     [
         ("{event: [signed_up, app_opened]}", Enter(("signed_up", "app_opened"), "event")),
         ("{manual: true}", Enter(("enter:j",), "manual")),
-        ("{segment: lapsed_90d}", Enter(("enter:j",), "segment", None, "lapsed_90d", "hourly")),
+        ("{segment: lapsed_90d}", Enter(("entered:lapsed_90d", "enter:j"), "segment", None, "lapsed_90d")),
         ("{segment: lapsed_90d, check: 15m}", Enter(("enter:j",), "segment", None, "lapsed_90d", "15m")),
         ("{schedule: mon 09:00}", Enter(("enter:j",), "schedule", None, None, "mon 09:00")),
         (
