@@ -64,6 +64,12 @@ class Pass:
             self.sums, self.names = mark[1], mark[2]
             raise
 
+    def figure(self, expression: Expression) -> Sql:
+        """Return a number of a person as SQL, NULL where it is missing; raise Unsayable."""
+        if expression.root is None or expression.type != "number":
+            raise Unsayable("it is no number")
+        return _value(self, expression.root, expression.source)
+
     def table(self, bits: Mapping[str, Sql]) -> sa.Select[Any]:
         """Return the statement that gives each contact's id, these columns and when to look again (`due_at`)."""
         sources: sa.FromClause = contacts

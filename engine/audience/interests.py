@@ -17,7 +17,7 @@ from typing import Any
 from journeys.project import Buying, Interests
 
 KEPT = 12
-HELD = 36
+HELD = 24
 PSEUDO = 5.0
 LONGEST = 100  # letters of a topic
 

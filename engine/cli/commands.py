@@ -292,6 +292,13 @@ COMMANDS = (
          'sojourn segment discover --features "count(order_placed), contact.age" --only "any order_placed"'),
     ),
     Command(
+        "people", "segment discover", "[--features F,...] [--k N|auto] [-o MAP.svg] [--write N=NAME]",
+        "which groups of people hold together, in words", "engine.cli.discover:discover",
+        ("sojourn segment discover", "sojourn segment discover -o map.svg --tsne",
+         "sojourn segment discover --write 1=champions --write 3=sleepers",
+         'sojourn segment discover --features "count(order_placed), contact.age" --only "any order_placed"'),
+    ),
+    Command(
         "people", "value show", "[CONTACT]", "what customers are worth, or one of them", "engine.cli.value:show",
         ("sojourn value show", "sojourn value show lena@shop.example"),
     ),

@@ -157,4 +157,4 @@ def _day(offset: timedelta) -> sa.ColumnElement[int]:
 
 
 def _stream(conn: sa.Connection, asked: sa.Select[Any], given: Mapping[str, Any] | None = None) -> Iterator[Any]:
-    return iter(conn.execution_options(yield_per=STREAM).execute(asked, given or {}))
+    return iter(conn.execute(asked.execution_options(yield_per=STREAM), given or {}))

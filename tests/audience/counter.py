@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from engine.app import Options, build, read
 from engine.clock import SimulatedClock
 from engine.engine import Engine
+from journeys.project import Definitions
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 PROJECT = """\
@@ -39,11 +40,15 @@ interests:
 """
 
 
-def shop(folder: Path, store: sa.Engine, data: str = DATA) -> Engine:
-    """Return an engine for a project in `folder` whose people are in `store`."""
+def defined(folder: Path, data: str = DATA) -> Definitions:
+    """Return what the files of a project say, which are written into `folder`."""
     folder.mkdir(exist_ok=True)
     (folder / "sojourn.yaml").write_text(PROJECT)
     (folder / "data.yaml").write_text(data)
     (folder / "journeys").mkdir(exist_ok=True)
-    options = Options(clock=SimulatedClock(START), channels={}, store=store)
-    return build(read(folder, {}), options)
+    return read(folder, {})
+
+
+def shop(folder: Path, store: sa.Engine, data: str = DATA) -> Engine:
+    """Return an engine for a project in `folder` whose people are in `store`."""
+    return build(defined(folder, data), Options(clock=SimulatedClock(START), channels={}, store=store))
