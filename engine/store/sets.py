@@ -18,6 +18,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.operators import OperatorType
 from sqlalchemy.types import TypeEngine
 
+from engine.store import bulk
 from engine.store.sealed import many_of
 
 _IN_JSON = "{} IN (SELECT value FROM json_each({}))"
@@ -106,12 +107,15 @@ def insert_missing(conn: sa.Connection, table: sa.Table, rows: Sequence[Mapping[
 def write(conn: sa.Connection, statement: Many, rows: Sequence[Mapping[str, Any]]) -> int:
     """Execute a statement that is made once, with each of the rows; return how many rows it met.
 
-    What the drivers are given is made column by column: row by row it costs more than the database's own work.
+    What the drivers are given is made column by column: row by row it costs more than the database's own work. No two
+    rows may be about the same row of the table: PostgreSQL is given all of them at once.
     """
     prepared = _prepared(conn.dialect, statement, tuple(rows[0]))
     columns: list[Iterable[Any]] = list(zip(*map(itemgetter(*prepared.names), rows), strict=True))
     for place, convert in prepared.converted:
         columns[place] = map(convert, columns[place])
+    if prepared.way is not None:
+        return bulk.write(conn, prepared.way, prepared.names, [*map(tuple, columns)])
     values = zip(*columns, strict=True)
     if prepared.positional:
         return conn.exec_driver_sql(prepared.text, list(values)).rowcount
@@ -126,6 +130,7 @@ class _Prepared:
     names: tuple[str, ...]
     converted: tuple[tuple[int, Callable[[Any], Any]], ...]
     positional: bool
+    way: bulk.Way | None = None  # how PostgreSQL takes many rows
 
 
 @lru_cache(maxsize=64)
@@ -137,7 +142,14 @@ def _prepared(dialect: Dialect, statement: Many, keys: tuple[str, ...]) -> _Prep
     types = [compiled.binds[name].type.dialect_impl(dialect) for name in names]
     converters = [(place, type_.bind_processor(dialect)) for place, type_ in enumerate(types)]
     converted = tuple((place, convert) for place, convert in converters if convert is not None)
-    return _Prepared(str(compiled), names, converted, bool(compiled.positional))
+    way = bulk.way_of(statement, str(compiled), _types(dialect, compiled)) if dialect.name == "postgresql" else None
+    return _Prepared(str(compiled), names, converted, bool(compiled.positional), way)
+
+
+def _types(dialect: Dialect, compiled: SQLCompiler) -> tuple[tuple[str, str], ...]:
+    """Return the names of the values with their types in PostgreSQL, without lengths: a cast would cut."""
+    found = {name: bound.type.dialect_impl(dialect).compile(dialect) for name, bound in compiled.binds.items()}
+    return tuple((name, found[name].partition("(")[0]) for name in compiled.params)
 
 
 def given(conn: sa.Connection, names: Sequence[str], rows: Sequence[Sequence[str]]) -> sa.Subquery:
