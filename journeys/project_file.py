@@ -212,15 +212,18 @@ def _usual_context(page: Page, data: Data) -> tuple[Expression, ...]:
 def _webhooks(top: Fields) -> dict[str, dict[str, Any]]:
     webhooks = {}
     for key, node in top.pairs("webhooks"):
-        fields = Fields(top.page, node, ("url", "headers"), key.raw)
+        fields = Fields(top.page, node, ("url", "headers", "secret", "private"), key.raw)
         if fields.needs("url"):
             webhooks[key.raw] = dict(node.data())
     return webhooks
 
 
 def _retention(top: Fields) -> dict[str, timedelta]:
-    kept = {"events": timedelta(days=761), "renders": timedelta(days=90)}
-    fields = Fields(top.page, top.node_of("retention"), ("events", "renders"), "retention")
+    kept = {
+        "events": timedelta(days=761), "renders": timedelta(days=90), "log": timedelta(days=761),
+        "inactive": timedelta(days=1096),
+    }  # fmt: skip
+    fields = Fields(top.page, top.node_of("retention"), tuple(kept), "retention")
     for key in fields.values:
         node = fields.node_of(key)
         months = _MONTHS.fullmatch(node.raw) if node else None

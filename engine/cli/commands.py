@@ -292,13 +292,6 @@ COMMANDS = (
          'sojourn segment discover --features "count(order_placed), contact.age" --only "any order_placed"'),
     ),
     Command(
-        "people", "segment discover", "[--features F,...] [--k N|auto] [-o MAP.svg] [--write N=NAME]",
-        "which groups of people hold together, in words", "engine.cli.discover:discover",
-        ("sojourn segment discover", "sojourn segment discover -o map.svg --tsne",
-         "sojourn segment discover --write 1=champions --write 3=sleepers",
-         'sojourn segment discover --features "count(order_placed), contact.age" --only "any order_placed"'),
-    ),
-    Command(
         "people", "value show", "[CONTACT]", "what customers are worth, or one of them", "engine.cli.value:show",
         ("sojourn value show", "sojourn value show lena@shop.example"),
     ),
@@ -321,6 +314,11 @@ COMMANDS = (
     Command(
         "care", "audit", "[--verify] [--since 30d]", "who did what when, and whether the record is whole",
         "engine.cli.audit:audit", ("sojourn audit --since 30d", "sojourn audit --verify --json"),
+    ),
+    Command(
+        "care", "retention", "[--dry-run] [--inactive FILE]", "let go of what is old; who has been silent for years",
+        "engine.cli.retention:retention",
+        ("sojourn retention --dry-run", "sojourn retention --inactive silent.txt --dry-run"),
     ),
     Command(
         "care", "keys status", "", "how much is sealed with which key", "engine.cli.keys:status",

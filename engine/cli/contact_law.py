@@ -42,14 +42,14 @@ def export(
     tables = {name: len(rows) for name, rows in found["tables"].items() if rows}
     if output is None:
         return Answer(found, [to_json(found)])
-    _write(output.expanduser(), to_json(found) + "\n")
+    write_private(output.expanduser(), to_json(found) + "\n")
     lines = [
         f"✓ {output}  {counted(sum(tables.values()), 'row')} of {counted(len(tables), 'table')}; only you may read it"
     ]
     return Answer({"file": output, "rows": tables}, [*lines, *(f"  {line}" for line in columns(_rows(tables)))])
 
 
-def _write(file: Path, text: str) -> None:
+def write_private(file: Path, text: str) -> None:
     """Write a file that its owner alone may read; an older one of this name is replaced."""
     try:
         file.unlink(missing_ok=True)

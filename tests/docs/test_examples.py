@@ -92,8 +92,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 def test_the_settings_that_are_shown_make_channels(project):
     assert PARTS
     path = project.root / "sojourn.yaml"
-    text = path.read_text(encoding="utf-8")
     for part in PARTS:
+        text = path.read_text(encoding="utf-8")
         for section in re.findall(r"^(\w+):", part.text, re.MULTILINE):
             text = re.sub(rf"^{section}:.*\n(?: .*\n)*", "", text, flags=re.MULTILINE)
         page = Page("sojourn.yaml", f"{text}\n{part.text}")
