@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,10 +12,12 @@ from channels.captured import CapturedChannel
 from channels.channel import Channel
 from channels.console import ConsoleChannel
 from channels.errors import ChannelMisconfigured
+from channels.fcm import URL, FcmChannel, FcmSettings
 from channels.maildir import MaildirChannel
+from channels.signing import secret_of
 from channels.smtp import SmtpChannel
 from channels.smtp_line import SmtpSettings, Timeouts
-from channels.webhook import WebhookChannel
+from channels.webhook import Host, WebhookChannel
 from channels.webpush import WebPushChannel, WebPushSettings
 
 STARTTLS: Mapping[str, Literal["auto", "required", "off"]] = {"auto": "auto", "required": "required", "off": "off"}
@@ -89,6 +92,17 @@ def _webpush(asked: Asked) -> Channel:
     )
 
 
+def _fcm(asked: Asked) -> Channel:
+    name, settings = asked.name, asked.settings
+    said = _needed(name, settings, "credentials", "the service account's JSON: ${file:firebase.json}")
+    try:
+        credentials = json.loads(said)
+    except ValueError:
+        raise ChannelMisconfigured(name, f"channels.{name}.credentials is not JSON; write ${{file:PATH}}") from None
+    url = str(settings.get("url") or URL)
+    return FcmChannel(FcmSettings(credentials, url, _number(name, settings, "connections", 8), name))
+
+
 def _console(asked: Asked) -> Channel:
     return ConsoleChannel(asked.name)
 
@@ -98,14 +112,26 @@ def _captured(asked: Asked) -> Channel:
 
 
 def _webhook(asked: Asked) -> Channel:
-    hosts = asked.settings.get("hosts") or ()
-    return WebhookChannel(asked.name, [hosts] if isinstance(hosts, str) else [str(host) for host in hosts])
+    return WebhookChannel(asked.name, [_host(asked.name, one) for one in asked.settings.get("hosts") or ()])
+
+
+def _host(name: str, said: Any) -> Host:
+    """Read a host: its name, or a mapping of name, private, and secret or a list of them."""
+    if isinstance(said, str):
+        return Host(said)
+    secrets = said.get("secret") or ()
+    try:
+        read = tuple(secret_of(str(one)) for one in ([secrets] if isinstance(secrets, str) else secrets))
+    except ValueError as error:
+        raise ChannelMisconfigured(name, f"{error} (webhooks, {said.get('name')})") from None
+    return Host(str(said.get("name")), said.get("private") is True, read)
 
 
 PROVIDERS: Mapping[str, Callable[[Asked], Channel]] = {
     "smtp": _smtp,
     "maildir": _maildir,
     "webpush": _webpush,
+    "fcm": _fcm,
     "console": _console,
     "captured": _captured,
     "webhook": _webhook,

@@ -24,10 +24,12 @@ from urllib.parse import urlsplit
 from channels.channel import Envelope, Intend, Receipt
 from channels.errors import ChannelMisconfigured
 from channels.failpoints import reached
+from channels.reach import Unreachable, connect
 
 PAYLOAD_LIMIT = 3993  # bytes of plain text that always fit the 4096 every push service takes
 TOKEN_LIFE = 6 * 3600  # seconds; services refuse more than 24 hours
 REFUSALS = 3
+CONNECT = 10.0  # seconds until a push service that does not answer is given up
 WAY_OUT = "pip install 'sojourn[push]'"
 
 
@@ -153,6 +155,8 @@ class WebPushChannel:
         except (exceptions.ConnectTimeout, exceptions.SSLError) as error:
             return Receipt(request.key, "deferred", detail=_said(error))
         except (exceptions.RequestException, ConnectionError) as error:
+            if hidden := _hidden(error):
+                return Receipt(request.key, "failed", "gone", f"the subscription cannot be used: {hidden}"[:300])
             return Receipt(request.key, "deferred" if _never_connected(error) else "unknown", detail=_said(error))
         detail = f"{answer.status_code} {answer.text[:300]}".strip()
         location = answer.headers.get("Location", "")
@@ -165,6 +169,8 @@ class WebPushChannel:
 
             session = self._local.session = Session()
             session.trust_env = False
+            if not self._settings.loopback:
+                session.mount("https://", _pinned())
             self._sessions.append(session)
         return session
 
@@ -261,6 +267,39 @@ def _endpoint(url: str, *, loopback: bool) -> str:
     except ValueError:
         return url
     raise ValueError("its endpoint is not a push service")
+
+
+def _pinned() -> Any:
+    """Return what connects to the address that was checked: an endpoint's name is whatever a browser has sent us."""
+    from requests.adapters import HTTPAdapter  # noqa: PLC0415 - comes with the optional package
+    from urllib3.connection import HTTPSConnection  # noqa: PLC0415 - comes with the optional package
+    from urllib3.connectionpool import HTTPSConnectionPool  # noqa: PLC0415 - comes with the optional package
+    from urllib3.exceptions import NewConnectionError  # noqa: PLC0415 - comes with the optional package
+
+    class Pinned(HTTPSConnection):
+        def _new_conn(self) -> Any:
+            seconds = self.timeout if isinstance(self.timeout, int | float) else CONNECT
+            try:
+                return connect(self._dns_host, int(self.port or 443), float(seconds))
+            except OSError as error:
+                raise NewConnectionError(self, str(error)) from error
+
+    class Pool(HTTPSConnectionPool):
+        ConnectionCls = Pinned
+
+    class Adapter(HTTPAdapter):
+        def init_poolmanager(self, *args: Any, **more: Any) -> None:
+            super().init_poolmanager(*args, **more)
+            self.poolmanager.pool_classes_by_scheme = {"https": Pool}
+
+    return Adapter()
+
+
+def _hidden(error: Exception) -> Unreachable | None:
+    """Return why an endpoint must not be reached, None when it merely was not."""
+    cause = error.args[0] if error.args else None
+    found = getattr(getattr(cause, "reason", None), "__cause__", None)
+    return found if isinstance(found, Unreachable) and "private" in str(found) else None
 
 
 def _never_connected(error: Exception) -> bool:

@@ -10,11 +10,13 @@ from datetime import timedelta
 from functools import cache, partial
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
+from channels import pace
 from channels.build import build_channel
 from channels.channel import Channel
 from channels.mail_settings import mail_settings
@@ -26,6 +28,7 @@ from engine.engine import Engine, Limits
 from engine.entering import Entrances
 from engine.errors import ConfigError, DefinitionError
 from engine.letters import Letters
+from engine.pacing import Pacing, WarmUp
 from engine.posting import Post
 from engine.sent_log import SentLog
 from engine.store import restoring
@@ -96,7 +99,7 @@ def build(definitions: Definitions, options: Options | None = None) -> Engine:
     secrets = load_secrets(project.root, project.secret)
     letters = Letters(project, definitions.journeys, Library(messages_of(project)), Tokens(secrets))
     channels = options.channels if options.channels is not None else open_channels(project)
-    post = Post(channels, letters, terms(project), rates(project), project.limits.skip_after)
+    post = Post(channels, letters, terms(project), pacing_of(project), project.limits.skip_after)
     if isinstance(options.clock, SystemClock):
         watch_over(post, store, project.root)
     return Engine(
@@ -145,9 +148,16 @@ def open_channels(project: Project) -> dict[str, Channel]:
     """Return the project's channels by name, and the webhook door when it names webhooks."""
     channels = {name: build_channel(name, settings, project.root) for name, settings in project.channels.items()}
     if project.webhooks:
-        hosts = sorted({urlsplit(str(hook.get("url") or "")).hostname or "" for hook in project.webhooks.values()})
+        hosts = [_host(hook) for hook in project.webhooks.values()]
         channels["webhook"] = build_channel("webhook", {"provider": "webhook", "hosts": hosts}, project.root)
     return channels
+
+
+def _host(hook: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the webhook door must know of one that may be called: a port of its own stands in its name."""
+    parts = urlsplit(str(hook.get("url") or ""))
+    name = parts.netloc.rpartition("@")[2] if parts.port not in {None, 80, 443} else parts.hostname
+    return {"name": name or "", "private": hook.get("private") is True, "secret": hook.get("secret") or ()}
 
 
 def terms(project: Project) -> Terms:
@@ -192,14 +202,12 @@ def digest_with(secret: bytes) -> Callable[[str, str], str]:
     return digest
 
 
-def rates(project: Project) -> dict[str, float]:
-    """Return the most messages a second, of channels that have a rate ("20/s", "600/min")."""
-    found: dict[str, float] = {}
-    for name, settings in project.channels.items():
-        if settings.get("rate"):
-            count, _, unit = str(settings["rate"]).partition("/")
-            seconds = {"s": 1, "min": 60, "m": 60, "h": 3600, "hour": 3600, "day": 86400}.get(unit)
-            if seconds is None or not count.isdigit():
-                raise ConfigError(f"channels.{name}.rate cannot be read: write 20/s, 600/min or 5000/h")
-            found[name] = int(count) / seconds
-    return found
+def pacing_of(project: Project) -> Pacing:
+    """Return how fast the channels may send: `rate`, `provider_rates`, `warm_up`."""
+    some = project.channels.items()
+    warm_ups = {name: WarmUp(*ramp) for name, how in some if (ramp := pace.warm_up(name, how))}
+    return Pacing(
+        {name: pace.rate(name, "rate", how["rate"]) for name, how in some if how.get("rate")},
+        {name: said for name, how in some if (said := pace.provider_rates(name, how))},
+        warm_ups,
+    )

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -23,7 +24,7 @@ from channels.console import ConsoleChannel
 from channels.maildir import MaildirChannel
 from channels.smtp import SmtpChannel
 from channels.smtp_line import SmtpSettings
-from channels.webhook import WebhookChannel
+from channels.webhook import Host, WebhookChannel
 from channels.webpush import WebPushChannel, WebPushSettings, _b64, generate_vapid_key
 
 MAIL = b"Subject: Hi\r\n\r\nHi\r\n"
@@ -135,7 +136,9 @@ def _webpush(request: pytest.FixtureRequest, arrivals: list[Any], folder: Path) 
 
 def _webhook(request: pytest.FixtureRequest, arrivals: list[Any], folder: Path) -> Door:
     port = request.getfixturevalue("web")
-    return Door(WebhookChannel(hosts=["127.0.0.1"]), f"http://127.0.0.1:{port}/201", arrivals)
+    return Door(
+        WebhookChannel(hosts=[Host(f"127.0.0.1:{port}", private=True)]), f"http://127.0.0.1:{port}/201", arrivals
+    )
 
 
 def _captured(request: pytest.FixtureRequest, arrivals: list[Any], folder: Path) -> Door:
@@ -202,7 +205,7 @@ class TestWebhook:
          ("410", "failed", "gone"), ("429", "deferred", ""), ("500", "deferred", ""), ("503", "deferred", "")],
     )  # fmt: skip
     def test_an_answer_means(self, web: int, arrivals: list[Any], path: str, status: str, kind: str) -> None:
-        hook = WebhookChannel(hosts=[f"127.0.0.1:{web}"])
+        hook = WebhookChannel(hosts=[Host(f"127.0.0.1:{web}", private=True)])
         (answer,) = hook.send([Envelope("k", f"http://127.0.0.1:{web}/{path}", b"{}")], frozenset)
         assert (answer.status, answer.kind) == (status, kind)
         assert answer.detail.startswith(path)
@@ -212,13 +215,14 @@ class TestWebhook:
 
     @pytest.mark.parametrize("url", ["file:///etc/passwd", "http://evil.test/", "x", "http://127.0.0.1@evil.test/"])
     def test_another_host_is_never_asked(self, url: str) -> None:
-        (answer,) = WebhookChannel(hosts=["127.0.0.1"]).send([Envelope("k", url, b"{}")], frozenset)
+        (answer,) = WebhookChannel(hosts=[Host("127.0.0.1", private=True)]).send([Envelope("k", url, b"{}")], frozenset)
         assert (answer.status, answer.kind) == ("failed", "config")
 
     def test_a_silent_host_is_asked_again_later(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             to = f"http://127.0.0.1:{listener.getsockname()[1]}/"
-            (answer,) = WebhookChannel(hosts=["127.0.0.1"]).send([Envelope("k", to, b"{}", timeout=0.05)], frozenset)
+            hook = WebhookChannel(hosts=[Host(urlsplit(to).netloc, private=True)])
+            (answer,) = hook.send([Envelope("k", to, b"{}", timeout=0.05)], frozenset)
         assert answer.status == "deferred"
 
 

@@ -6,6 +6,7 @@ import base64
 import http.server
 import json
 import os
+import socket
 import sys
 import threading
 import time
@@ -188,3 +189,18 @@ def test_without_the_package_the_way_out_is_named(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(sys.modules, "pywebpush", None)
     with pytest.raises(ChannelMisconfigured, match=r"pip install 'sojourn\[push\]'"):
         WebPushChannel(WebPushSettings("x", "mailto:a@b.test"))
+
+
+@pytest.mark.parametrize("name", ["localhost.localdomain", "push.inside.example"])
+def test_an_endpoint_that_leads_into_our_own_network_is_gone_and_never_asked(
+    monkeypatch, service: Service, name: str
+) -> None:
+    private, _ = generate_vapid_key()
+    made = WebPushChannel(WebPushSettings(private, "mailto:ops@acme.test", connections=1))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(2, 1, 6, "", ("127.0.0.1", service.port))])
+    subscription = service.subscription().replace(f"http://127.0.0.1:{service.port}", f"https://{name}")
+    (answer,) = push(made, subscription, timeout=1)
+    made.close()
+    assert (answer.status, answer.kind) == ("failed", "gone")
+    assert "private network" in answer.detail
+    assert service.got == []

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from lawbook import START, Case, world
 
-from channels.webhook import WebhookChannel
+from channels.webhook import Host, WebhookChannel
 from engine.store.connect import reading
 from engine.store.intake import NewEvent
 from engine.store.tables import enrollments
@@ -69,7 +69,7 @@ def test_a_call_goes_out_with_its_method_and_headers_and_its_answer_decides(
         (),
     )
     made = world(case, tmp_path)
-    made.engine.post.channels = {**made.engine.post.channels, "webhook": WebhookChannel("webhook", [host])}
+    made.engine.post.channels = {**made.engine.post.channels, "webhook": WebhookChannel("webhook", [Host(host, private=True)])}
     made.feed([NewEvent("e", "p0", "started", START, {})])
     made.act()
     made.act()

@@ -1,0 +1,98 @@
+"""Nobody makes us talk to our own network: not by an address, not by a name, not by a name that changes its mind."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from channels import reach
+from channels.channel import Envelope
+from channels.reach import Unreachable, allowed, connect, public
+from channels.webhook import Host, WebhookChannel
+
+PRIVATE = (
+    "0.0.0.0",  # noqa: S104 - nobody listens there
+    "0.1.2.3", "10.0.0.1", "10.255.255.255", "100.64.0.1", "100.127.255.254", "127.0.0.1", "127.1.2.3",
+    "169.254.169.254", "169.254.0.1", "172.16.0.1", "172.31.255.255", "192.0.0.1", "192.0.0.8", "192.0.2.1",
+    "192.168.0.1", "192.168.255.255", "198.18.0.1", "198.19.255.255", "198.51.100.1", "203.0.113.1", "224.0.0.1",
+    "239.255.255.255", "240.0.0.1", "255.255.255.255", "::", "::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1",
+    "::ffff:169.254.169.254", "::ffff:7f00:1", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "64:ff9b:1::a00:1", "100::1",
+    "2001:0:7f00:1::1", "2001:db8::1", "2002:7f00:1::1", "2002:a00:1::1", "2002:c0a8:1::1", "fc00::1", "fd12:3456::1",
+    "fe80::1", "fe80::1%eth0", "fec0::1", "ff02::1", "ff0e::1", "5f00::1", "3fff::1", "not an address",
+)  # fmt: skip
+PUBLIC = (
+    "1.1.1.1",
+    "8.8.8.8",
+    "93.184.216.34",
+    "2606:4700::1111",
+    "2a00:1450:4001::1",
+    "64:ff9b::101:101",
+    "2002:101:101::1",
+)
+NAMES = (
+    "localhost", "localhost.", "LOCALHOST", "2130706433", "0x7f000001", "0177.0.0.1", "127.1", "0", "[::1]", "ip6-localhost",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("address", PRIVATE)
+def test_what_is_not_public_is_refused(address):
+    assert not public(address)
+    with pytest.raises(Unreachable, match="private network"):
+        allowed("hook.example", 443, lookup=lambda *_: [address])
+
+
+def test_what_is_public_is_allowed():
+    assert [address for address in PUBLIC if not public(address)] == []
+
+
+def test_one_private_address_among_public_ones_refuses_the_name():
+    with pytest.raises(Unreachable):
+        allowed("hook.example", 443, lookup=lambda *_: ["1.1.1.1", "10.0.0.1"])
+
+
+@pytest.mark.parametrize("host", NAMES)
+def test_other_ways_to_write_this_machine_reach_nobody(host):
+    with pytest.raises(Unreachable):
+        connect(host, 80, 0.05)
+
+
+@pytest.mark.parametrize("trouble", [socket.gaierror("no such host"), UnicodeError("label too long")])
+def test_a_name_that_cannot_be_looked_up_is_refused(trouble):
+    def lookup(*_: object) -> list[str]:
+        raise trouble
+
+    with pytest.raises(Unreachable, match="has no address"):
+        allowed("hook.example", 443, lookup=lookup)
+    with pytest.raises(Unreachable, match="has no address"):
+        allowed("hook.example", 443, lookup=lambda *_: [])
+
+
+def test_a_name_that_changes_its_mind_is_asked_once_and_the_checked_address_is_connected_to(monkeypatch):
+    answers, connected = iter([["93.184.216.34"], ["127.0.0.1"]]), []
+    monkeypatch.setattr(reach.allowed, "__kwdefaults__", {"private": False, "lookup": lambda *_: next(answers)})
+    monkeypatch.setattr(socket, "create_connection", lambda address, _: connected.append(address))
+    connect("rebinding.example", 80, 1)
+    assert connected == [("93.184.216.34", 80)]
+    with pytest.raises(Unreachable):
+        connect("rebinding.example", 80, 1)
+    assert len(connected) == 1
+
+
+@pytest.mark.parametrize(
+    "url", [f"http://{a}/" for a in ("127.0.0.1", "[::1]", "169.254.169.254", "10.0.0.1", "localhost")]
+)
+def test_a_webhook_goes_into_our_own_network_only_where_sojourn_yaml_says_so(url):
+    hosts = [Host(name) for name in ("127.0.0.1", "::1", "169.254.169.254", "10.0.0.1", "localhost")]
+    (answer,) = WebhookChannel(hosts=hosts).send(
+        [Envelope("k", url, b"{}", timeout=0.1)], frozenset(["k"]).intersection
+    )
+    assert (answer.status, answer.kind) == ("failed", "config")
+    assert "private: true" in answer.detail
+
+
+def test_a_port_that_nobody_listed_and_a_login_in_the_address_are_refused():
+    hook = WebhookChannel(hosts=[Host("crm.example", private=True)])
+    for url in ("http://crm.example:6379/", "http://user:pw@crm.example/"):
+        (answer,) = hook.send([Envelope("k", url, b"{}", timeout=0.1)], frozenset(["k"]).intersection)
+        assert (answer.status, answer.kind) == ("failed", "config")
