@@ -27,7 +27,12 @@ def people(store: sa.Engine) -> int:
 
 
 def rotate(
-    store: sa.Engine, now: Callable[[], datetime], beat: Callable[[int], None] = lambda _: None, *, plain: bool = False
+    store: sa.Engine,
+    now: Callable[[], datetime],
+    beat: Callable[[int], None] = lambda _: None,
+    *,
+    plain: bool = False,
+    batch: int = keyring.BATCH,
 ) -> int:
     """Seal everything with the first key (`plain`: open it) and retire the others; return how many rows changed.
 
@@ -36,7 +41,7 @@ def rotate(
     rows, last = 0, ""
     while True:
         with writing(store) as conn:
-            ids = keyring.people_after(conn, last)
+            ids = keyring.people_after(conn, last, batch)
             if not ids:
                 keyring.retire(conn, now(), plain=plain)
                 return rows
