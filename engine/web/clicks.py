@@ -26,7 +26,7 @@ from engine.web import pages
 from engine.web.doors import Doors
 from engine.web.limits import Strikes
 from engine.web.recording import Recorder
-from engine.web.traffic import Bursts, machine_rule
+from engine.web.traffic import Bursts, Ranges, machine_rule
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +39,7 @@ class Clicks:
         self._recorder = recorder
         self._strikes = strikes
         self._bursts = Bursts()
+        self._ranges = Ranges()
 
     async def follow(self, request: Request) -> Response:
         """Record the click and redirect to where its link leads."""
@@ -75,13 +76,22 @@ class Clicks:
         rule = machine_rule(request, link, now, self._doors.facts.bot_filter)
         earlier: list[str] = []
         if not rule and self._doors.facts.bot_filter == "strict":
-            burst = self._bursts.note(link.key, number, now, _event_id(CLICKED, link.key, number, now))
-            rule, earlier = ("burst", burst) if burst is not None else ("", [])
+            rule, earlier = self._crowded(request, link, number, now)
         await self._recorder.record([_event(link, number, now, rule)])
         if earlier:
             await run_in_threadpool(self._take_back, earlier)
         if link.status == "unknown":
             await run_in_threadpool(self._settle, link.key)
+
+    def _crowded(self, request: Request, link: Link, number: int, now: datetime) -> tuple[str, list[str]]:
+        """Return the rule that this click breaks together with earlier ones, and the events of those."""
+        seen = _event_id(CLICKED, link.key, number, now)
+        host = request.client.host if request.client else ""
+        crowd = self._ranges.note(host, link.message, link.key, (now, seen))
+        burst = self._bursts.note(link.key, number, now, seen)
+        if burst is not None:
+            return "burst", burst
+        return ("range", crowd) if crowd is not None else ("", [])
 
     def _settle(self, key: str) -> None:
         """A message in doubt has arrived: somebody, or some machine, followed its link."""

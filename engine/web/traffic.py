@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from ipaddress import ip_address
 
 from starlette.requests import Request
 
@@ -15,6 +16,8 @@ _TOO_SOON = timedelta(seconds=2)
 _BURST = timedelta(seconds=2)
 _BURST_LINKS = 3
 _REMEMBERED = 10_000  # messages clicked lately
+_CROWD = timedelta(seconds=60)
+_CROWD_PEOPLE = 20
 
 _MACHINES = re.compile(
     r"bot\b|bot/|crawl|spider|scan|preview|fetch|monitor|headless|phantom|python|curl|wget|java/|okhttp|libwww|"
@@ -69,3 +72,54 @@ class Bursts:
         if len(self._recent) > _REMEMBERED:
             self._recent.popitem(last=False)
         return earlier if len(set(clicks.links)) >= _BURST_LINKS else None
+
+
+@dataclass(slots=True)
+class _Crowd:
+    clicks: deque[tuple[datetime, str, str]] = field(default_factory=deque)  # when, whose message, event id
+    people: dict[str, int] = field(default_factory=dict)  # clicks in the deque by message
+
+    def add(self, at: datetime, key: str, event_id: str) -> None:
+        while self.clicks and at - self.clicks[0][0] > _CROWD:
+            old = self.clicks.popleft()[1]
+            self.people[old] -= 1
+            if not self.people[old]:
+                del self.people[old]
+        self.clicks.append((at, key, event_id))
+        self.people[key] = self.people.get(key, 0) + 1
+
+
+class Ranges:
+    """Remembers where clicks of the last minute came from: a gateway reads the same message for many people at once.
+
+    More than 20 people of one message from one range of addresses (/24, /48) within 60 seconds are one machine, or a
+    house so large that nobody can tell. Addresses that are not public say nothing: there, everybody comes through a
+    proxy of our own.
+    """
+
+    def __init__(self) -> None:
+        self._recent: OrderedDict[tuple[str, str], _Crowd] = OrderedDict()
+
+    def note(self, host: str, message: str, key: str, seen: tuple[datetime, str]) -> list[str] | None:
+        """Note a click at an instant under an event id; return the ids of the earlier ones when all are a crowd."""
+        place = _range(host)
+        if place is None:
+            return None
+        crowd = self._recent.pop((place, message), None) or _Crowd()
+        earlier = [event_id for _, _, event_id in crowd.clicks] if len(crowd.people) >= _CROWD_PEOPLE else []
+        crowd.add(seen[0], key, seen[1])
+        self._recent[place, message] = crowd
+        if len(self._recent) > _REMEMBERED:
+            self._recent.popitem(last=False)
+        return earlier if len(crowd.people) > _CROWD_PEOPLE else None
+
+
+def _range(host: str) -> str | None:
+    """Return the range of a public address, None for any other."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return None
+    if not address.is_global:
+        return None
+    return address.exploded[:14] if address.version == 6 else host.rpartition(".")[0]
