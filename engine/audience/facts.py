@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from engine.audience.instants import around, hours, midnights
@@ -28,6 +29,7 @@ from journeys.sequence import turns as sequence_turns
 
 INSTANT = timedelta(microseconds=1)
 POLL = timedelta(minutes=1)
+SINCE = ("days_since", "days_since_first")
 MOST = 16
 """Turns that are tried before one looks again."""
 
@@ -81,6 +83,8 @@ class _Facts:
         one, two = bit.parts
         if one.op in ("count", "sum") and two.const and two.constant is not None and plain(one.about):
             return _emptying(one, ORDER[bit.about], two.constant)
+        if one.op in SINCE and two.const and type(two.constant) is int and plain(one.about):
+            return _elapsed(one, bit.about, timedelta(days=two.constant))
         if (_dated(one) and still(two)) or (_dated(two) and still(one)):
             return _turning(bit, _crossed_days(one, two), complete=True)
         first, second = line_of(one), line_of(two)
@@ -132,13 +136,41 @@ def _happened(bit: Bit) -> Look:
     return look
 
 
+def _elapsed(bit: Bit, op: str, span: timedelta) -> Look:
+    """Return the look of `days_since(…) op n`: it turns once, when so many days are over, or just after."""
+    asked: Asked = bit.about
+    test, within, first = ORDER[op], asked.within, bit.op == "days_since_first"
+    after = INSTANT if op in (">", "<=") else timedelta(0)
+
+    def look(scope: Scope) -> Fact:
+        at = None
+        for happening in asked.found(scope):
+            at = happening.at
+            if not first:
+                break
+        if at is None:
+            return Fact(value=False)
+        turn = at + span + after
+        if op in ("==", "!=") and scope.now >= turn:
+            turn += INSTANT
+        until = turn if turn > scope.now else None
+        if within is not None and (until is None or at + within < until):
+            until = at + within + INSTANT
+        return Fact(bool(test(scope.now - at, span)), until)
+
+    return look
+
+
 def _emptying(bit: Bit, test: Callable[[Any, Any], Any], against: Any) -> Look:
     """Return the look of `count(…) op n` and `sum(…) op n`: walk the oldest out until the answer turns."""
     asked: Asked = bit.about
     total = _count if bit.op == "count" else _total
+    empty = Fact(_tested(test, 0, against))
 
     def look(scope: Scope) -> Fact:
         inside = list(asked.found(scope))  # newest first
+        if not inside:
+            return empty
         sizes = total(inside, asked.prop)
         value = _tested(test, sizes[-1], against)
         if asked.within is not None:
@@ -164,6 +196,8 @@ def _count(inside: list[Any], _: str) -> range:
 def _total(inside: list[Any], prop: str) -> list[float]:
     """Return the sums of the newest 0, 1, 2 ... events."""
     values = [figure(happening, prop) for happening in inside]
+    if all(type(value) is int for value in values):
+        return [0, *accumulate(values)]
     return [added(values[:size]) for size in range(len(values) + 1)]
 
 
