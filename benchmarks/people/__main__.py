@@ -55,15 +55,21 @@ def measured(only: str, data: Path | None) -> Iterator[dict[str, Any]]:
     for module, line in lines():
         if not (line.name.startswith(only) or module.startswith(only)):
             continue
-        print(f"\r{line.name} ...".ljust(70), end="\r", file=sys.stderr, flush=True)
+        say(f"{line.name} ...")
         began = time.perf_counter()
         row: dict[str, Any] = {"line": line.name, "module": module, "aim": line.aim}
         try:
             row |= dataclasses.asdict(line.run(data))
         except NoData as missing:
             row |= {"measured": f"left out: {missing}", "baseline": "", "ok": None, "figures": None}
-        print(" " * 70, end="\r", file=sys.stderr, flush=True)
+        say("")
         yield row | {"seconds": round(time.perf_counter() - began, 1)}
+
+
+def say(words: str) -> None:
+    """Show on a terminal what is being measured."""
+    if sys.stderr.isatty():
+        print(f"\r{words:<70}", end="\r", file=sys.stderr, flush=True)
 
 
 def lines() -> Iterator[tuple[str, Line]]:

@@ -8,8 +8,9 @@ Rules
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -172,8 +173,11 @@ WORDS: Mapping[str, str] = {
 }  # fmt: skip
 
 
-def said(reason: tuple[str, float, float] | list[object]) -> str:
-    """Return a reason in words."""
+def said(reason: Sequence[Any], *, new: bool = False) -> str:
+    """Return a reason (feature, what it adds, its value) in words; `new`: of products that nobody has bought yet."""
     name, _, value = reason
-    words = WORDS[str(name)].format(n=float(str(value)))
-    return words.replace(" 1 times", " once").replace(" 1 days", " 1 day")
+    words = WORDS[name].format(n=value)
+    words = (
+        words.replace(" 1 times", " once").replace(" 1 days", " 1 day").replace("last came 0 days ago", "came today")
+    )
+    return words.replace("bought it", "bought what is called alike") if new else words

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 MOST_WEEKS = 6
 SLICE = 1 << 18  # pairs that are looked at together
+PARTS = 400  # places are given away in at least so many goes: inside of one the order is nearly kept
 SAMPLE = 8_000  # people from whom prices are learned
 ROUNDS = 40
 NONE = -1
@@ -93,8 +94,9 @@ def _taken(values: Values, rules: Rules, price: Floats, volumes: Counts | None) 
     worth = np.flatnonzero(flat > max(rules.floor, 0.0))
     net = flat[worth] - price.astype(np.float32)[worth % campaigns]
     order = worth[np.argsort(-net, kind="stable")]
-    for start in range(0, len(order), SLICE):
-        who, what = np.divmod(order[start : start + SLICE], campaigns)
+    size = SLICE if volumes is None else min(max(len(order) // PARTS, 64), SLICE)
+    for start in range(0, len(order), size):
+        who, what = np.divmod(order[start : start + size], campaigns)
         while len(who):
             able = left[what] > 0
             who, what = who[able], what[able]
