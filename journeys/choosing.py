@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Literal, cast
 
+from journeys.check_private import refuse_private
 from journeys.conditions import read_condition, read_expression, read_values
 from journeys.dayparts import Daypart, read_times
 from journeys.expression import Expression
@@ -205,8 +206,10 @@ def _context(table: _Table) -> tuple[Expression, ...]:
     if "context" not in table.fields:
         return cast(tuple[Expression, ...], table.desk.project.decisions["context"])
     page, names = table.spot.page, table.spot.names
-    found = [read_expression(page, node, names) for node in table.fields.items("context")]
-    return tuple(one for one in found if one is not None)
+    found = [(node, read_expression(page, node, names)) for node in table.fields.items("context")]
+    for node, said in found:
+        refuse_private(page, node, said, table.desk.project.data)
+    return tuple(one for _, one in found if one is not None)
 
 
 def _signs(table: _Table) -> Signs:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from journeys.check_private import refuse_private, tellable
 from journeys.conditions import read_expression
 from journeys.dayparts import read_dayparts
 from journeys.expression import Expression
@@ -185,7 +186,10 @@ def _decisions(top: Fields, data: Data) -> dict[str, Any]:
         else:
             seen = replace(names, event=data.events[key.raw])
             reward[key.raw] = read_expression(top.page, node, seen, "number")
-    context = [read_expression(top.page, node, names) for node in fields.items("context")]
+    seen_of = [(node, read_expression(top.page, node, names)) for node in fields.items("context")]
+    for node, said in seen_of:
+        refuse_private(top.page, node, said, data)
+    context = [said for _, said in seen_of]
     return {
         "policy": fields.choice("policy", POLICIES, "thompson"),
         "challenger": fields.choice("challenger", CHALLENGERS, "") or None,
@@ -202,9 +206,10 @@ def _decisions(top: Fields, data: Data) -> dict[str, Any]:
 
 
 def _usual_context(page: Page, data: Data) -> tuple[Expression, ...]:
-    """Return what a decision looks at when nobody says: every flag, number and enum, and the time."""
+    """Return what a decision looks at when nobody says: every flag, number and enum that may be told, and the time."""
     place, names = Place(page.file, 1, 1), Names(data, journey=False)
-    known = [f"contact.{name}" for name, one in data.attributes.items() if one.type in ("flag", "number", "enum")]
+    plain = {name: one for name, one in data.attributes.items() if tellable(one)}
+    known = [f"contact.{name}" for name, one in plain.items() if one.type in ("flag", "number", "enum")]
     found = [parse(source, place, names)[0] for source in [*known, "now.hour", "now.weekday"]]
     return tuple(one for one in found if one)
 

@@ -19,6 +19,7 @@ from engine.store.sealing import MARK, Sealing, new_key
 from engine.store.tables import addresses, contacts, deliveries
 
 PRIVATE = ("phone",)
+TRIES = 4  # as many runs as are needed for one kill, at most
 LOST = 9  # the exit code of a child that was not killed
 
 
@@ -32,10 +33,14 @@ def rotation(ask: Ask) -> Found:
     statements = _statements(people)
     store.dispose()
     wrong: list[str] = []
-    killed, chance = 0, ask.chance
-    for _ in range(kills):
-        killed += _killed(url, (new, old), chance.randrange(statements))
-        wrong += _unreadable(url, (new, old), people)
+    killed, chance, keys = 0, ask.chance, (new, old)
+    for _ in range(TRIES * kills):
+        died = _killed(url, keys, chance.randrange(statements))
+        wrong += _unreadable(url, keys, people)
+        killed += died
+        keys = keys if died else keys[::-1]  # it finished: the keys change back
+        if killed == kills:
+            break
     last = _open(url, new, old)
     rotating.rotate(last, _now, batch=_batch(people))
     last.dispose()

@@ -128,7 +128,8 @@ def test_everything_else_in_the_file(loaded):
     assert [rule.per for rule in found.limits.caps] == [timedelta(days=30)]
     assert found.limits.count_transactional
     assert found.webhooks["crm"]["headers"] == {"x": "y"}
-    assert found.retention == {"events": timedelta(days=365), "renders": timedelta(days=30)}
+    kept = {"events": timedelta(days=365), "renders": timedelta(days=30)}
+    assert found.retention == kept | {"log": timedelta(days=761), "inactive": timedelta(days=1096)}
     assert (found.base_url, found.keys) == ("https://go.acme.test", ("k1", "k2"))
     assert (found.clicks, found.bot_filter, found.currency) == (False, "basic", "GBP")
     assert (found.decisions["policy"], found.decisions["random"]) == ("thompson", 0.05)
