@@ -20,7 +20,8 @@ import sqlalchemy as sa
 from engine import effects
 from engine.effects import Effect, Ground
 from engine.errors import NotFound
-from engine.filling import Filling, Ground, planned
+from engine.filling import Filling, planned
+from engine.filling import Ground as Field
 from engine.retiming import retimed
 from engine.store import deploying
 from engine.store.deploying import Displaced, Stand, Version, Way
@@ -115,7 +116,7 @@ def plan(conn: sa.Connection, files: Definitions, wish: Wish, now: datetime) -> 
     found = Plan(tuple(made), *data)
     if not found.data_version:
         return found
-    moving = planned(conn, Ground(project.data, ZoneInfo(project.timezone), now))
+    moving = planned(conn, Field(project.data, ZoneInfo(project.timezone), now))
     return replace(found, problems=_unreadable(conn, found, project), segments=tuple(moving))
 
 
