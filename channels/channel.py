@@ -83,3 +83,10 @@ class Unread(Protocol):
     """A door of a simulation where nobody reads what is handed over: it says when a body need not be written."""
 
     def unread(self) -> bool: ...
+
+
+@runtime_checkable
+class Withholding(Protocol):
+    """A door that can be told, in the middle of a batch, not to begin these messages: each is `withheld`."""
+
+    def withhold(self, keys: frozenset[str]) -> None: ...

@@ -31,14 +31,20 @@ class SmtpChannel:
     def __init__(self, settings: SmtpSettings) -> None:
         self.name = settings.name
         self.pool = Pool(settings)
+        self._exchange: Exchange | None = None
 
     def send(self, envelopes: Sequence[Envelope], intend: Intend) -> Iterator[Receipt]:
         """Send each message once; one receipt each, as the answers come."""
-        exchange = Exchange(self.pool, envelopes, intend)
+        self._exchange = exchange = Exchange(self.pool, envelopes, intend)
         try:
             yield from exchange.receipts()
         finally:
             exchange.stop()
+
+    def withhold(self, keys: frozenset[str]) -> None:
+        """Leave these messages of the batch under way out, as far as they wait for a line."""
+        if self._exchange is not None:
+            self._exchange.withhold(keys)
 
     def close(self) -> None:
         """Say goodbye on every connection."""
@@ -88,6 +94,12 @@ class Exchange:
             self._pool.drop(line)
         self._selector.close()
         self._pool.trim()
+
+    def withhold(self, keys: frozenset[str]) -> None:
+        """Leave these out that wait for a line."""
+        left = [envelope for envelope in self._waiting if envelope.key in keys]
+        self._waiting = deque(envelope for envelope in self._waiting if envelope.key not in keys)
+        self._done.extend(Receipt(envelope.key, "withheld") for envelope in left)
 
     def _busy(self) -> list[Line]:
         return [line for line in self._pool.lines if line.phase != "idle"]

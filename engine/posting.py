@@ -21,16 +21,20 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 
-from channels.channel import Channel, Envelope, Receipt, Unread
+from channels.channel import Channel, Envelope, Receipt, Unread, Withholding
 from channels.errors import ChannelError, ChannelUnavailable
+from channels.providers import provider_of
 from channels.templates import Library
 from engine.clock import Clock
 from engine.core.actions import ANSWER
 from engine.letters import Letters, Made
+from engine.pacing import Pacing, Place, Turns
+from engine.pacing import write as write_turns
 from engine.sent_log import SentLog
 from engine.store import delivering, intake, restoring
 from engine.store.connect import persist, writing
 from engine.store.delivering import Delivery, Draft, Lease, Terms
+from engine.store.pacing import Later, put_back
 
 GROUP = 50
 """Most answers kept in memory before they are written: what a crash can put in doubt beyond what is on the wire."""
@@ -77,14 +81,13 @@ class Post:
     channels: Mapping[str, Channel]
     letters: Letters
     terms: Terms
-    rates: Mapping[str, float] = field(default_factory=dict)  # most messages a second, by channel
+    pacing: Pacing = field(default_factory=Pacing)
     skip_after: timedelta = timedelta(hours=24)
     log: SentLog | None = None  # of what leaves this machine; None: nothing leaves it
     halted: str | None = None  # why nothing may be sent
     room: Callable[[], str | None] = lambda: None  # why what would be sent could not be written down
     restored: bool = False  # the store was restored: some of what it will queue has been sent
     _claims: Iterator[int] = field(default_factory=itertools.count)
-    _allowed: dict[str, tuple[datetime, float]] = field(default_factory=dict)
     known: set[str] = field(default_factory=set)  # template versions whose links are in the store
 
     @property
@@ -102,33 +105,30 @@ class Post:
             delivering.expire(conn, now)
             if self.restored:
                 restoring.settle(conn)
-            claimed = self._claimed(conn, now, Lease(owner, limits.lease), limits.messages)
-        if not claimed:
-            return Posted()
-        return _Batch(self, store, clock, Lease(owner, limits.lease), now).send(claimed)
+            lease = Lease(owner, limits.lease)
+            claimed = self._claimed(conn, now, lease, limits.messages)
+            going = self._going(conn, claimed, lease, now) if claimed else []
+        waiting = Posted(len(claimed) - len(going), Counter(queued=len(claimed) - len(going)))
+        return waiting + _Batch(self, store, clock, lease, now).send(going) if going else waiting
 
     def _claimed(self, conn: sa.Connection, now: datetime, lease: Lease, most: int) -> list[Delivery]:
         """Claim for the channels without a rate together, for each other one what its rate allows by now."""
-        free = [name for name in self.channels if name not in self.rates]
+        budgets = self.pacing.budgets(conn, now)
+        free = [name for name in self.channels if name not in budgets]
         found = delivering.claim(conn, now, lease, free, most) if free else []
-        for name in self.rates:
-            budget = min(most, self._budget(name, now))
-            some = delivering.claim(conn, now, lease, [name], budget) if budget else []
-            self._spend(name, len(some))
-            found += some
+        for name, budget in budgets.items():
+            if name in self.channels and budget:
+                found += delivering.claim(conn, now, lease, [name], min(most, budget))
         return found
 
-    def _budget(self, name: str, now: datetime) -> int:
-        """Return how many messages this channel may send by now: a bucket of at most one second's worth, or one."""
-        rate = self.rates[name]
-        since, left = self._allowed.get(name, (now, max(rate, 1.0)))
-        left = min(max(rate, 1.0), left + rate * max(0.0, (now - since).total_seconds()))
-        self._allowed[name] = (now, left)
-        return int(left)
-
-    def _spend(self, name: str, count: int) -> None:
-        since, left = self._allowed[name]
-        self._allowed[name] = (since, left - count)
+    def _going(self, conn: sa.Connection, claimed: list[Delivery], lease: Lease, now: datetime) -> list[Delivery]:
+        """Put back what pace or a breaker lets not go yet; return the rest."""
+        late = self.pacing.hold(conn, claimed, now)
+        put_back(conn, lease.owner, late)
+        waiting = {one.key for one in late}
+        going = [one for one in claimed if one.key not in waiting] if late else claimed
+        self.pacing.spend(conn, Counter(one.channel for one in going), now)
+        return going
 
     def close(self) -> None:
         for channel in self.channels.values():
@@ -149,6 +149,7 @@ class _Batch:
     answers: list[Receipt] = field(default_factory=list)
     drafts: dict[str, Draft] = field(default_factory=dict)
     channel_of: dict[str, str] = field(default_factory=dict)
+    place_of: dict[str, Place] = field(default_factory=dict)  # channel and provider, of mail
     statuses: Counter[str] = field(default_factory=Counter)
     sent: Counter[str] = field(default_factory=Counter)
     calls: dict[str, Delivery] = field(default_factory=dict)
@@ -181,6 +182,8 @@ class _Batch:
             self.calls[delivery.key] = delivery
         if draft is not None:
             self.drafts[delivery.key] = draft
+        if provider := provider_of(envelope.to):
+            self.place_of[delivery.key] = delivery.channel, provider
         by_channel.setdefault(delivery.channel, []).append(envelope)
 
     def _remember(self, claimed: Sequence[Delivery], now: datetime) -> None:
@@ -206,7 +209,7 @@ class _Batch:
         try:
             for receipt in self.post.channels[name].send(envelopes, self._intend):
                 self.answers.append(receipt)
-                if len(self.answers) >= GROUP:
+                if len(self.answers) >= GROUP or receipt.block:
                     self._write()
         except ChannelError as error:
             self._give_back(error)
@@ -240,20 +243,37 @@ class _Batch:
         `keys`: messages that are to go next; return those that may.
         """
         answers = list(self.answers)
+        turns = self.post.pacing.heard([(self.place_of[r.key], r) for r in answers if r.key in self.place_of], now)
+        waiting = self._stopped(turns)
         if self.post.log:
             self.post.log.add((r.key for r in answers if r.status == "sent"), now)
 
         def write(conn: sa.Connection) -> tuple[Mapping[str, int], frozenset[str]]:
             if renew:
                 delivering.renew(conn, self.lease, now)
-            counts = self._settle(conn, answers, now) if answers else {}
+            counts = self._settle(conn, [r for r in answers if r.key not in turns.spared], now) if answers else {}
+            write_turns(conn, turns)
+            put_back(conn, self.owner, waiting)
             return counts, delivering.intend(conn, keys, self.owner, now) if keys else frozenset()
 
         counts, going = persist(self.store, write)
+        self._withhold(waiting)
         del self.answers[: len(answers)]
         self.statuses.update(counts)
         self.sent.update(self.channel_of[r.key] for r in answers if r.status == "sent")
         return going
+
+    def _stopped(self, turns: Turns) -> list[Later]:
+        """Return the messages of this claim that wait for a breaker which opened now; those that have begun go on."""
+        until = {(one.channel, one.provider): one.until for one in turns.opened}
+        return [Later(key, until[place]) for key, place in self.place_of.items() if place in until] if until else []
+
+    def _withhold(self, waiting: Sequence[Later]) -> None:
+        """Tell the door, where it listens, not to ask for messages that went back to the queue."""
+        for name in {self.channel_of[one.key] for one in waiting}:
+            door = self.post.channels[name]
+            if isinstance(door, Withholding):
+                door.withhold(frozenset(one.key for one in waiting))
 
     def _settle(self, conn: sa.Connection, answers: Sequence[Receipt], now: datetime) -> Mapping[str, int]:
         counts = delivering.commit(conn, answers, self.owner, now, self.post.terms)

@@ -17,6 +17,7 @@ from channels.captured import CapturedChannel
 from engine.app import Options, build, usable
 from engine.clock import SimulatedClock
 from engine.engine import Engine, Limits, Ticked
+from engine.pacing import Pacing
 from engine.posting import Posted
 from engine.store.connect import create, open_store, reading, writing
 from engine.store.delivering import pending
@@ -47,7 +48,7 @@ class Virtual:
 
     def take_over(self, engine: Engine) -> None:
         """Go on with this engine, built over the same store: nobody else is there, and nothing needs patience."""
-        engine.post.rates = {}
+        engine.post.pacing = Pacing()
         engine.teacher.alone = True
         self.engine = engine
 

@@ -132,8 +132,8 @@ def _waiting(engine: Engine) -> bool:
     from engine.store.connect import reading
     from engine.store.tables import deliveries as d
 
-    due = (d.c.next_at <= engine.clock.now()) & d.c.channel.in_(list(engine.post.rates))
-    if not engine.post.rates:
+    due = (d.c.next_at <= engine.clock.now()) & d.c.channel.in_(list(engine.post.pacing.rates))
+    if not engine.post.pacing.rates:
         return False
     with reading(engine.store) as conn:
         return conn.execute(sa.select(d.c.key).where(due).limit(1)).first() is not None

@@ -54,6 +54,7 @@ __all__ = [
 WEBHOOK = "webhook"  # a call to a URL of the project: it has no recipient to ask
 
 PAUSED = "paused"
+PACED = "paced"  # the kind of a waiting message that has its place in a bucket
 
 d = deliveries.c
 p = pauses.c
@@ -100,6 +101,7 @@ class Delivery:
     consents: frozenset[str] = frozenset()
     address: str | None = None
     suppressed: bool = False
+    placed: bool = False  # it has waited for its place in a bucket
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +186,7 @@ def _rows() -> sa.Select[Any]:
             d.key, d.contact_id, d.journey, d.state, d.message, d.channel, d.topic, d.transactional, d.decided,
             d.request, d.attempt, d.fence, d.queued_at, d.due_at, d.expires_at, who.attributes, who.consents, d.address,
             sa.case((d.address.is_(None), unusable), else_=sa.false()).label("suppressed"),
+            (d.kind == PACED).label("placed"),
         )
         .join_from(deliveries, contacts, who.id == d.contact_id, isouter=True)
         .where(any_of(d.key, "keys"))
@@ -192,10 +195,10 @@ def _rows() -> sa.Select[Any]:
 
 def _delivery(row: sa.Row[Any]) -> Delivery:
     facts: list[Any] = list(row)
-    attributes, consents, address, suppressed = facts[-4:]
+    attributes, consents, address, suppressed, placed = facts[-5:]
     words = frozenset((consents or "").split())
     who = {"attributes": attributes or {}, "consents": words, "address": address, "suppressed": bool(suppressed)}
-    return Delivery(*facts[:-4], **who)
+    return Delivery(*facts[:-5], **who, placed=bool(placed))
 
 
 def prepare(conn: sa.Connection, drafts: Sequence[Draft], owner: str) -> None:

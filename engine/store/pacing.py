@@ -15,11 +15,10 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from engine.store.delivering import PACED
 from engine.store.sending_tables import breakers, paces, ramps, soft_bounces
 from engine.store.sets import one_of, upsert
 from engine.store.tables import deliveries
-
-PACED = "paced"  # the kind of a waiting message that has its place in a bucket
 
 b = breakers.c
 d = deliveries.c

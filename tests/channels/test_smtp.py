@@ -21,7 +21,8 @@ from channels.smtp_answers import Reply, receipt, retry_in
 from channels.smtp_line import SmtpSettings, Timeouts
 
 BODY = b"Subject: Hi\r\n\r\n.dots\r\n..\r\nend\r\n"
-TIMEOUTS = Timeouts(connect=2, reply=0.15, data=0.15, write=0.15, after_dot=0.15)
+TIMEOUTS = Timeouts(connect=2, reply=0.15, data=0.15, write=0.15, after_dot=0.15)  # where a stall is meant
+PATIENT = Timeouts(connect=10, reply=10, data=10, write=10, after_dot=10)
 
 
 @dataclass
@@ -134,7 +135,7 @@ def channel(relay: Relay) -> Iterator[SmtpChannel]:
     made.close()
 
 
-def settings(relay: Relay, connections: int = 4, timeouts: Timeouts = TIMEOUTS) -> SmtpSettings:
+def settings(relay: Relay, connections: int = 4, timeouts: Timeouts = PATIENT) -> SmtpSettings:
     return SmtpSettings("127.0.0.1", relay.port, connections=connections, hello="sojourn.test", timeouts=timeouts)
 
 
@@ -193,8 +194,10 @@ TABLE = [
 
 
 @pytest.mark.parametrize(("local", "status", "kind"), TABLE)
-def test_an_answer_means(channel: SmtpChannel, local: str, status: str, kind: str) -> None:
+def test_an_answer_means(relay: Relay, local: str, status: str, kind: str) -> None:
+    channel = SmtpChannel(settings(relay, connections=1, timeouts=TIMEOUTS if "stall" in local else PATIENT))
     (first, second) = send(channel, local, "next")
+    channel.close()
     assert (first.status, first.kind) == (status, kind), first
     assert second.status == "sent", second
 
@@ -396,9 +399,20 @@ def test_a_long_wait_is_told_to_whoever_holds_the_claim(relay: Relay, monkeypatc
         asked.append(len(keys))
         return frozenset(keys)
 
-    channel = SmtpChannel(settings(relay, connections=1))
+    channel = SmtpChannel(settings(relay, connections=1, timeouts=TIMEOUTS))
     (answer,) = send(channel, "dot--stall", intend=intend)
     channel.close()
     assert answer.status == "unknown"
     assert asked[0] == 1
     assert 0 in asked[1:]
+
+
+def test_messages_that_are_withheld_in_the_middle_of_a_batch_are_never_asked_for(relay: Relay) -> None:
+    channel = SmtpChannel(settings(relay, connections=1))
+    answers = []
+    for answer in channel.send([envelope("rcpt--550_5.7.1_no"), *(envelope(f"n{n}") for n in range(9))], everything):
+        answers.append(answer)
+        channel.withhold(frozenset(f"n{n}" for n in range(2, 9)))
+    channel.close()
+    assert Counter(a.status for a in answers) == {"failed": 1, "sent": 2, "withheld": 7}
+    assert len(relay.accepted) == 2

@@ -14,6 +14,7 @@ from engine.app import Options, build
 from engine.cli import main
 from engine.clock import SimulatedClock
 from engine.crowd import CROWD, Trial, crowd_for, live
+from engine.pacing import Pacing
 from engine.simulate import Virtual
 from engine.store.connect import reading
 from engine.store.tables import decisions, enrollments
@@ -35,7 +36,7 @@ def lived(tmp_path_factory):
     clock = SimulatedClock(trial.start)
     captured = {name: CapturedChannel(name) for name in definitions.project.channels}
     engine = build(definitions, Options(clock=clock, channels=captured, durability="normal", limits=CROWD))
-    engine.post.rates = {}
+    engine.post.pacing = Pacing()
     crowd = crowd_for(definitions.project, definitions.journeys["cart_recovery"], trial)
     live(Virtual(engine, clock, captured), crowd, trial)
     with reading(engine.store) as conn:

@@ -14,6 +14,7 @@ from engine.app import Options, build
 from engine.cli import main
 from engine.clock import SimulatedClock
 from engine.crowd import CROWD, Trial, crowd_for, live
+from engine.pacing import Pacing
 from engine.simulate import Virtual
 from engine.store.connect import reading
 from engine.store.history import Wanted, log
@@ -34,7 +35,7 @@ def lived(tmp_path_factory):
     captured = {name: CapturedChannel(name) for name in definitions.project.channels}
     options = Options(clock=clock, channels=captured, durability="normal", limits=CROWD)
     engine = build(definitions, options)
-    engine.post.rates = {}
+    engine.post.pacing = Pacing()
     live(
         Virtual(engine, clock, captured),
         crowd_for(definitions.project, definitions.journeys["cart_recovery"], trial),

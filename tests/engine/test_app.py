@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -9,7 +10,8 @@ from pathlib import Path
 import pytest
 from lawbook import Case, definitions
 
-from engine.app import digest_of, open_channels, rates, terms
+from channels.errors import ChannelMisconfigured
+from engine.app import digest_of, open_channels, pacing_of, terms
 from engine.errors import ConfigError
 from journeys.project import Project
 
@@ -35,12 +37,25 @@ def test_a_message_is_tried_for_as_long_as_expires_after_says(project: Project) 
 
 @pytest.mark.parametrize(("said", "per_second"), [("20/s", 20.0), ("600/min", 10.0), ("7200/h", 2.0)])
 def test_a_rate_is_read_per_second(project: Project, said: str, per_second: float) -> None:
-    assert rates(with_email(project, rate=said)) == {"email": per_second}
+    assert pacing_of(with_email(project, rate=said)).rates == {"email": per_second}
 
 
 def test_a_rate_that_cannot_be_read_names_its_setting(project: Project) -> None:
-    with pytest.raises(ConfigError, match=r"channels\.email\.rate"):
-        rates(with_email(project, rate="many"))
+    for settings, named in [
+        ({"rate": "many"}, "email.rate"),
+        ({"rate": "0/s"}, "email.rate"),
+        ({"provider_rates": {"gmail.com": "5"}}, "provider_rates.gmail.com"),
+        ({"provider_rates": "5/s"}, "provider_rates"),
+        ({"warm_up": {"start": "200"}}, "warm_up"),
+        ({"warm_up": {"start": "200/day", "double_every": "soon"}}, "warm_up"),
+    ]:
+        with pytest.raises(ChannelMisconfigured, match=re.escape(f"channels.email.{named.removeprefix('email.')}")):
+            pacing_of(with_email(project, **settings))
+
+
+def test_a_domain_of_a_large_provider_stands_for_all_of_it(project: Project) -> None:
+    found = pacing_of(with_email(project, provider_rates={"gmail.com": "60/min", "acme.test": "2/s", "*": "5/s"}))
+    assert found.provider_rates == {"email": {"google": 1.0, "acme.test": 2.0, "*": 5.0}}
 
 
 def test_channels_in_doubt_send_again_only_where_told(project: Project) -> None:

@@ -13,6 +13,7 @@ from channels.captured import CapturedChannel
 from engine.app import Options, build
 from engine.cli import main
 from engine.clock import SimulatedClock
+from engine.pacing import Pacing
 from engine.path import Frame, flat, items, tree
 from engine.rehearsal import Script, invented, rehearse, somebody
 from engine.simulate import Virtual, run_events
@@ -83,7 +84,7 @@ def lived(root, tmp_path, events):
     clock = SimulatedClock(START)
     captured = {name: CapturedChannel(name) for name in project.channels}
     engine = build(definitions, Options(url=url, clock=clock, channels=captured, durability="normal"))
-    engine.post.rates = {}
+    engine.post.pacing = Pacing()
     with writing(engine.store) as conn:
         add_contacts(conn, [invented(project, who, {})], START, lambda *said: ":".join(said))
     said = [NewEvent(id_, who, name, START + after, data) for id_, name, after, data in events]
