@@ -3,13 +3,17 @@
 Rules
 - A command is a Typer function in its own module; its first parameter is `ctx: typer.Context`, and `ctx.obj` is the
   Session. It returns an Answer (or None when it has said everything itself).
-- To add one: write the function, add a line here.
+- To add one: write the function, add a line here; those about contacts and their events stand in commands_people.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from engine.cli.command import Command
+from engine.cli.commands_people import CONTACTS
+
+__all__ = ["COMMANDS", "GROUPS", "Command", "family", "find"]
 
 GROUPS = {
     "start": "begin",
@@ -20,18 +24,6 @@ GROUPS = {
     "people": "contacts and their events",
     "care": "the store and the settings",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """`name` may be two words; `call` is module:function; `examples` close the help page."""
-
-    group: str
-    name: str
-    takes: str
-    says: str
-    call: str
-    examples: tuple[str, ...] = ()
 
 
 COMMANDS = (
@@ -178,53 +170,13 @@ COMMANDS = (
         "engine.cli.mail:intake",
         ("sojourn mail intake", "sojourn mail intake /var/mail/bounces", "sojourn mail intake - --to ADDRESS"),
     ),
+    *CONTACTS,
     Command(
-        "people", "contact import", "FILE.csv", "add and update people from a CSV file",
-        "engine.cli.contact_import:import_contacts",
-        ("sojourn contact import people.csv --dry-run", "sojourn contact import people.csv --map plz=postcode",
-         "sojourn contact import people.csv --consent promo,onboarding"),
-    ),
-    Command(
-        "people", "contact show", "ID", "one person: attributes, addresses, consents, journeys",
-        "engine.cli.contact:show", ("sojourn contact show lena@shop.example",),
-    ),
-    Command(
-        "people", "contact timeline", "ID [--since 7d]", "what happened to one person, line by line",
-        "engine.cli.timeline:timeline", ("sojourn contact timeline c_1042 --since 7d",),
-    ),
-    Command(
-        "people", "contact suppress", "ADDRESS --channel email", "never write to this address again",
-        "engine.cli.contact:suppress", ("sojourn contact suppress lena@shop.example",),
-    ),
-    Command(
-        "people", "contact consent", "ID [--grant T] [--withdraw T]", "what one person agreed to, and the proof",
-        "engine.cli.contact_consent:consent",
-        ("sojourn contact consent c_1042", 'sojourn contact consent c_1042 --grant promo --proof "form 4711"',
-         "sojourn contact consent c_1042 --withdraw profiling"),
-    ),
-    Command(
-        "people", "contact export", "ID [-o FILE]", "everything the store knows about one person, as JSON",
-        "engine.cli.contact_law:export", ("sojourn contact export lena@shop.example -o lena.json",),
-    ),
-    Command(
-        "people", "contact erase", "ID | --file FILE", "forget people for good; figures still add up",
-        "engine.cli.contact_law:erase",
-        ("sojourn contact erase lena@shop.example", "sojourn contact erase --file requests.txt --yes"),
-    ),
-    Command(
-        "people", "contact readmit", "ID|ADDRESS", "let somebody in again who was erased",
-        "engine.cli.contact_law:readmit", ("sojourn contact readmit lena@shop.example",),
-    ),
-    Command(
-        "people", "event send", "NAME --contact ID [k=v ...]", "say that something happened to one person",
-        "engine.cli.event:send",
-        ("sojourn event send cart_abandoned --contact c_1042 cart_id=A77 value=64.9 items_count=2",
-         'sojourn event send order_placed --contact c_1042 total=64.9 --at "2026-03-01 18:52"'),
-    ),
-    Command(
-        "people", "event import", "FILE", "record events from a CSV or JSONL file",
-        "engine.cli.event_import:import_events",
-        ("sojourn event import orders.csv", "sojourn event import events.jsonl --start"),
+        "run", "intake kafka", "TOPIC... --brokers H:P", "take events in from Kafka, until Ctrl-C",
+        "engine.cli.intake_kafka:kafka",
+        ("sojourn intake kafka orders --brokers 127.0.0.1:9092",
+         "sojourn intake kafka orders visits --brokers k1:9092,k2:9092 --group shop --source shop",
+         "sojourn intake kafka orders --brokers k1:9093 --set 'sasl.password=$KAFKA_PASSWORD'"),
     ),
     Command(
         "people", "campaign list", "", "the campaigns, their weeks, and when each went out",
@@ -283,6 +235,23 @@ COMMANDS = (
         "care", "unknown dismiss", "MESSAGE_ID... | --all [--as sent]", "settle messages in doubt: sent, or failed",
         "engine.cli.unknown:dismiss",
         ("sojourn unknown dismiss --all", "sojourn unknown dismiss 3f0c8a7be5d21f90:2 --as failed"),
+    ),
+    Command(
+        "people", "segment list", "", "the segments, how many are in each, who came and went",
+        "engine.cli.segment:list_segments", ("sojourn segment list",),
+    ),
+    Command(
+        "people", "segment show", "ID", "one segment: condition, people, last moves, journeys that follow it",
+        "engine.cli.segment:show", ("sojourn segment show lapsed_90d",),
+    ),
+    Command(
+        "people", "segment explain", "CONTACT [--segment ID]", "why a contact is in a segment or not, and until when",
+        "engine.cli.segment:explain",
+        ("sojourn segment explain c-1041", "sojourn segment explain c-1041 --segment lapsed_90d"),
+    ),
+    Command(
+        "people", "segment history", "ID|CONTACT [-n N]", "a segment's size day by day, or a contact's moves",
+        "engine.cli.segment:history", ("sojourn segment history lapsed_90d", "sojourn segment history c-1041"),
     ),
     Command(
         "people", "segment discover", "[--features F,...] [--k N|auto] [-o MAP.svg] [--write N=NAME]",

@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 def show(
     ctx: typer.Context,
     who: Annotated[str, typer.Argument(metavar="ID", help="The contact's id, or one of their addresses.")],
+    *,
+    history: Annotated[bool, typer.Option("--history", help="Also what was true before, and who says what.")] = False,
 ) -> Answer:
-    """Show one person: attributes, addresses, consents and journeys."""
+    """Show one person: attributes by kind, addresses, consents and journeys."""
+    from engine.cli.contact_profile import attribute_lines, history_lines, profile_data, profile_of
     from engine.store.connect import reading
     from engine.store.rows import RunRow, read
     from engine.store.tables import addresses, contacts, enrollments
@@ -36,16 +39,19 @@ def show(
         person = conn.execute(contacts.select().where(contacts.c.id == id_)).one()
         reach = conn.execute(addresses.select().where(addresses.c.contact_id == id_)).all()
         runs = sorted(read(conn, RunRow, enrollments, enrollments.c.contact_id == id_), key=lambda run: run.entered_at)
+        profile = profile_of(conn, id_, person.attributes)
     own = zone_of(person.attributes)
-    rows = [(printable(str(name)), printable(short(str(value), 80))) for name, value in person.attributes.items()]
+    rows = [(f"known as {kind}", printable(short(value, 60))) for kind, value in profile.names if value != id_]
     rows.append(("zone", own.key if own else f"{project.timezone} (the project's)"))
     for one in reach:
         said = f"  suppressed: {one.suppressed}" if one.suppressed else ""
         rows.append((f"{one.channel} address", printable(short(one.address, 60)) + said))
     rows.append(("consents", person.consents or "none"))
-    lines = [f"{id_}  since {moment(person.created_at, zone)}", *(f"  {line}" for line in columns(rows))]
+    lines = [f"{id_}  since {moment(person.created_at, zone)}", *attribute_lines(profile, project.data)]
+    lines += [f"  {line}" for line in columns(rows)]
     lines += [f"  {line}" for line in columns(_run(run, zone) for run in runs)]
-    data = {
+    lines += ["  history", *(f"    {line}" for line in history_lines(profile, zone))] if history else []
+    data = profile_data(profile) | {
         "id": id_, "attributes": person.attributes, "consents": person.consents.split(),
         "created_at": person.created_at, "updated_at": person.updated_at, "zone": own.key if own else None,
         "journeys": runs,
@@ -70,6 +76,7 @@ def find_contact(conn: sa.Connection, who: str) -> str:
     import sqlalchemy as sa
 
     from engine.errors import NotFound
+    from engine.store.profile_tables import identities
     from engine.store.tables import addresses, contacts
 
     same = conn.execute(sa.select(contacts.c.id).where(contacts.c.id == who)).scalar()
@@ -80,6 +87,9 @@ def find_contact(conn: sa.Connection, who: str) -> str:
     if len(found) > 1:
         raise NotFound(f"several contacts have the address {who}; name one by id: {', '.join(found)}")
     if not found:
+        known = conn.execute(sa.select(identities.c.contact_id).where(identities.c.value == who).limit(1)).scalar()
+        if known is not None and conn.execute(sa.select(contacts.c.id).where(contacts.c.id == known)).first():
+            return str(known)
         raise NotFound(f'no contact "{who}"; ids come from the import: sojourn contact import')
     return str(found[0])
 

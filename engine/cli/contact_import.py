@@ -1,4 +1,4 @@
-"""`sojourn contact import`: people from a CSV file, a thousand in each transaction, rejects beside it."""
+"""`sojourn contact import`: people from a file or a CRM, a thousand in each transaction, rejects beside it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from engine.cli.answer import Answer
 from engine.cli.flags import WrongUse
 from engine.cli.people_columns import CONSENT, Columns, Rejected, Wishes, columns_of
 from engine.cli.session import Session
-from engine.cli.sheet import Rejects, Row, open_sheet
+from engine.cli.sheet import Rejects, Row, Sheet, open_sheet
 from engine.cli.text import parts
 from engine.store.consenting import PURPOSES
 from engine.store.people import Counts, NewContact, add_contacts
@@ -24,6 +24,7 @@ from journeys.zones import zone_of
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
+    from engine.cli.parquet import Parquet
     from engine.cli.progress import Bar
     from engine.store.confirming import Asking
     from engine.store.consenting import Digest
@@ -43,6 +44,7 @@ class Import:
     now: datetime
     asking: Asking
     proof: str = ""
+    origin: str = "import"
     seen: set[str] = field(default_factory=set)
     counts: Counts = field(default_factory=Counts)
     without_zone: int = 0
@@ -66,6 +68,15 @@ class Import:
     def add(self, conn: sa.Connection, rows: Iterable[Row]) -> None:
         """Add one batch within the transaction of `conn`."""
         people = self._complete(conn, self.people(rows))
+        self.add_people(conn, people)
+
+    def add_people(self, conn: sa.Connection, people: list[NewContact]) -> None:
+        """Add people who were read; where the project names sources, what the most trusted one says is kept."""
+        from engine.store.profiles import Trust, preferred
+
+        data = self.columns.project.data
+        if data.sources:
+            people = preferred(conn, people, self.origin, (Trust.of(data), self.digest), self.now)
         done = add_contacts(conn, people, self.now, self.digest, self.asking)
         mine = self.counts
         self.counts = Counts(
@@ -98,8 +109,14 @@ class Import:
 
 def import_contacts(
     ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(help="CSV; the first line names the columns.")],
+    file: Annotated[Path | None, typer.Argument(help="CSV, whose first line names the columns; or Parquet.")] = None,
     *,
+    crm: Annotated[
+        str | None, typer.Option("--from", metavar="hubspot|salesforce", help="From a CRM instead of a file.")
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Who says so: a name under `sources` in data.yaml.")
+    ] = None,
     mapped: Annotated[
         list[str] | None, typer.Option("--map", metavar="COL=ATTR", help="What a column is; COL= ignores it.")
     ] = None,
@@ -119,8 +136,13 @@ def import_contacts(
 
     session: Session = ctx.obj
     project = session.project()
-    sheet = open_sheet(file.expanduser())
-    columns = columns_of(project, sheet, Wishes(mapped or (), key, _topics(consent, project)))
+    wishes = Wishes(mapped or (), key, _topics(consent, project))
+    if crm is not None:
+        return _from_crm(session, project, (crm, source), wishes, (file, proof, dry_run))
+    if file is None:
+        raise WrongUse("name a file, or say --from hubspot or --from salesforce")
+    sheet = open_any(file.expanduser())
+    columns = columns_of(project, sheet, wishes)
     session.note(f"Columns   {columns.said()}      --map to change")
     if sheet.remark:
         session.note(f"File      {sheet.remark}")
@@ -129,9 +151,37 @@ def import_contacts(
         Rejects(sheet.path, sheet.header, written=not dry_run) as rejects,
         session.bar("rows", max(1, sheet.lines - 1)) as bar,
     ):
-        work = Import(columns, rejects, digest, session.now(), asking_of(project), proof)
+        work = Import(columns, rejects, digest, session.now(), asking_of(project), proof, source or "import")
         _run(session, work, iter(sheet), (dry_run, bar))
     return _answer(work, project, dry_run=dry_run)
+
+
+def _from_crm(
+    session: Session,
+    project: Project,
+    which: tuple[str, str | None],
+    wishes: Wishes,
+    how: tuple[Path | None, str, bool],
+) -> Answer:
+    from engine.cli.crm_import import import_crm
+    from engine.double_opt_in import asking_of
+
+    file, proof, dry_run = how
+    if file is not None:
+        raise WrongUse("either a file or --from")
+
+    def begin(columns: Columns, rejects: Rejects, digest: Digest, name: str) -> Import:
+        return Import(columns, rejects, digest, session.now(), asking_of(project), proof, name)
+
+    work = import_crm(session, which, wishes, begin, dry_run=dry_run)
+    return _answer(work, project, dry_run=dry_run)
+
+
+def open_any(path: Path) -> Sheet | Parquet:
+    """Look a file of people through, by its name: Parquet, or CSV."""
+    from engine.cli.parquet import SUFFIXES, open_parquet
+
+    return open_parquet(path) if path.suffix.lower() in SUFFIXES else open_sheet(path)
 
 
 def _topics(said: str, project: Project) -> frozenset[str]:

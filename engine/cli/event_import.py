@@ -1,4 +1,4 @@
-"""`sojourn event import`: events from a CSV or JSONL file, each counted once, rejects beside it."""
+"""`sojourn event import`: events from a CSV, Parquet or JSONL file, each counted once, rejects beside it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from zoneinfo import ZoneInfo
 import typer
 
 from engine.cli.answer import Answer
+from engine.cli.contact_import import open_any
 from engine.cli.event import choices_of
 from engine.cli.flags import WrongUse
 from engine.cli.reading import Unreadable, instant_of, value_of
 from engine.cli.session import Session
-from engine.cli.sheet import LONGEST_CELL, Rejects, Row, Sheet, open_sheet
+from engine.cli.sheet import LONGEST_CELL, Rejects, Row, Sheet, Titled
 from engine.cli.text import parts
 from engine.store.intake import NewEvent, record
 from engine.web.item import Refused, read_item
@@ -29,6 +30,7 @@ from journeys.span import show_span
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
+    from engine.cli.parquet import Parquet
     from engine.cli.progress import Bar
     from journeys.project import Project
 
@@ -110,7 +112,9 @@ def _value(name: str, text: str, declared: Mapping[str, str]) -> Any:
 
 def import_events(
     ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(help="CSV with columns contact, name, at, properties...; or JSONL.")],
+    file: Annotated[
+        Path, typer.Argument(help="CSV or Parquet with columns contact, name, at, properties...; or JSONL.")
+    ],
     *,
     name: Annotated[str | None, typer.Option("--name", help="The event, when the file has no such column.")] = None,
     start: Annotated[bool, typer.Option("--start", help="Let old events start journeys too.")] = False,
@@ -152,7 +156,7 @@ def _opened(path: Path, name: str | None, session: Session) -> tuple[int, tuple[
         with path.open("rb") as stream:
             lines = sum(1 for _ in stream)
         return lines, ("event",), _json_items(path, name)
-    sheet = open_sheet(path)
+    sheet = open_any(path)
     if sheet.remark:
         session.note(f"File      {sheet.remark}")
     meanings = _meanings(sheet, name)
@@ -162,7 +166,7 @@ def _opened(path: Path, name: str | None, session: Session) -> tuple[int, tuple[
     return sheet.lines - 1, sheet.header, _csv_items(sheet, meanings, name)
 
 
-def _meanings(sheet: Sheet, name: str | None) -> list[str]:
+def _meanings(sheet: Titled, name: str | None) -> list[str]:
     """Return what each column is: contact, event, at, id, or a property of the same name."""
     found: list[str] = []
     for column in sheet.header:
@@ -175,7 +179,7 @@ def _meanings(sheet: Sheet, name: str | None) -> list[str]:
     return found
 
 
-def _csv_items(sheet: Sheet, meanings: list[str], name: str | None) -> Iterator[Item | Row]:
+def _csv_items(sheet: Sheet | Parquet, meanings: list[str], name: str | None) -> Iterator[Item | Row]:
     for row in sheet:
         if row.wrong:
             yield row

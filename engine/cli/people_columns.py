@@ -10,7 +10,7 @@ from typing import Any
 from channels.mime import AddressRefused, address
 from engine.cli.flags import WrongUse
 from engine.cli.reading import NO, YES, Unreadable, subscription_of, value_of
-from engine.cli.sheet import Row, Sheet
+from engine.cli.sheet import Row, Titled
 from engine.store.people import NewContact
 from journeys.project import Project
 
@@ -149,7 +149,7 @@ class Wishes:
     granted: frozenset[str] = frozenset()
 
 
-def columns_of(project: Project, sheet: Sheet, wishes: Wishes) -> Columns:
+def columns_of(project: Project, sheet: Titled, wishes: Wishes) -> Columns:
     """Return what the columns are; WrongUse when --map or --id name what is not there."""
     header, key = sheet.header, wishes.key
     said = dict(_pair(one) for many in wishes.mapped for one in many.split(","))

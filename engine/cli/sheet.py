@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self, TextIO
+from typing import Final, Protocol, Self, TextIO
 
 from engine.cli.text import counted
 from engine.errors import ConfigError
@@ -28,6 +28,16 @@ class Row:
     line: int
     cells: tuple[str, ...]
     wrong: str = ""
+
+
+class Titled(Protocol):
+    """What has columns: a file, or what a CRM gives."""
+
+    @property
+    def path(self) -> Path: ...
+
+    @property
+    def header(self) -> tuple[str, ...]: ...
 
 
 @dataclass(slots=True)

@@ -180,7 +180,7 @@ def event_name(value: Any, data: Data) -> str:
     if name in OURS:
         raise Wrong(f'"{name}" is an event of our own; call yours otherwise')
     if name not in data.events and name not in NAMES.values():
-        near = get_close_matches(name, data.events, 1)
+        near = get_close_matches(name, [one for one in data.events if one not in OURS], 1)
         hint = f'did you mean "{near[0]}"?' if near else "add it under `events`"
         raise Wrong(f'no event called "{name[:80]}" in data.yaml; {hint}')
     return name

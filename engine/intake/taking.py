@@ -15,11 +15,12 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from engine.audience.identity import Assigned, Key, Proposal, assign, is_anonymous, proposal
+from engine.audience.identity import Assigned, Key, Proposal, assign, contact_of, is_anonymous, proposal
 from engine.intake.calls import EMAIL, Call
 from engine.store.alarms import ring
 from engine.store.companies import Belongs, Firms, claim_companies, join_companies
 from engine.store.consenting import Digest
+from engine.store.forgetting import forgotten
 from engine.store.identities import claim_identities, propose, taken_apart
 from engine.store.intake import NewEvent, record
 from engine.store.merging import merge
@@ -29,6 +30,8 @@ from engine.store.profiles import Trust, Word, believe
 from engine.store.sets import one_of
 from engine.store.tables import addresses
 from journeys.project import Data, Project
+
+FORGOTTEN = "is about somebody who asked to be forgotten; nothing of it was kept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +60,7 @@ class Taken:
 
 def take(conn: sa.Connection, said: Sequence[Call | Trouble], terms: Terms, now: datetime) -> Taken:
     """Take in calls, and note those that were refused."""
-    calls = [one for one in said if isinstance(one, Call)]
-    refused = [one for one in said if isinstance(one, Trouble)]
+    calls, refused = _remembered(conn, said, terms.digest)
     note_problems(conn, [*refused, *(trouble for call in calls for trouble in call.troubles)], now)
     if not calls:
         return Taken(refused=len(refused))
@@ -71,6 +73,22 @@ def take(conn: sa.Connection, said: Sequence[Call | Trouble], terms: Terms, now:
     join_companies(conn, firms, belongs, terms.trust, now)
     propose(conn, [*assigned.proposals, *_reachable(conn, fresh, terms, now)], now)
     return Taken(recorded.accepted, recorded.duplicates, len(refused), len(merged))
+
+
+def _remembered(
+    conn: sa.Connection, said: Sequence[Call | Trouble], digest: Digest
+) -> tuple[list[Call], list[Trouble]]:
+    """Return the calls that are taken, and what is refused: nothing is kept of people who asked to be forgotten."""
+    calls = [one for one in said if isinstance(one, Call)]
+    named = {call.id: {contact_of(key): call.email for key in call.who.keys} for call in calls}
+    people: dict[str, dict[str, str]] = {}
+    for ids in named.values():
+        people.update({id_: {EMAIL: email} if email else people.get(id_, {}) for id_, email in ids.items()})
+    gone = forgotten(conn, people, digest)
+    lost = {call.id for call in calls if gone & named[call.id].keys()}
+    refused = [one for one in said if isinstance(one, Trouble)]
+    refused += [Trouble(call.source, "", FORGOTTEN) for call in calls if call.id in lost]
+    return [call for call in calls if call.id not in lost], refused
 
 
 def _claimed(conn: sa.Connection, calls: Sequence[Call], now: datetime) -> tuple[Assigned, Firms]:

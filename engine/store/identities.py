@@ -88,13 +88,3 @@ def settle_proposal(conn: sa.Connection, pair: tuple[str, str], how: str, now: d
     p = proposals.c
     mine = (p.contact_id == one) & (p.other == other) & p.settled.is_(None)
     return conn.execute(proposals.update().where(mine).values(settled=how, settled_at=now)).rowcount
-
-
-def everyone(conn: sa.Connection, contact_ids: Collection[str]) -> list[str]:
-    """Return these contacts and all whom they turned out to be: rows of whoever is gone are theirs as well."""
-    m = merges.c
-    there = m.undone_at.is_(None)
-    first = sa.select(m.gone.label("id")).where(one_of(m.contact_id, sorted(set(contact_ids))), there)
-    chain = first.cte("chain", recursive=True)
-    chain = chain.union(sa.select(m.gone).join(chain, m.contact_id == chain.c.id).where(there))
-    return sorted({*contact_ids, *conn.execute(sa.select(chain.c.id)).scalars()})

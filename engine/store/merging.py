@@ -24,6 +24,7 @@ from engine.audience.identity import Join
 from engine.store.belongings import named
 from engine.store.columns import to_micros
 from engine.store.consenting import PENDING, ConsentChange, change_consents
+from engine.store.membership import look_again
 from engine.store.placing import give_up, place
 from engine.store.profile_tables import identities, memberships, merges, moved, profile_values
 from engine.store.profiles import Trust, Word, believe, told
@@ -98,6 +99,7 @@ def merge(conn: sa.Connection, joins: Sequence[Join], trust: Trust, now: datetim
     conn.execute(touched.where(decisions.c.status.in_(("open", "pending"))).values(touched=True))
     conn.execute(contacts.delete().where(one_of(contacts.c.id, pairs.gone)))
     _log(conn, pairs, now)
+    look_again(conn, pairs.kept, now)
     return sorted(pairs.joins)
 
 

@@ -22,6 +22,7 @@ from engine.store.changing import differing, note
 from engine.store.columns import Instant, from_micros
 from engine.store.consenting import ConsentChange, change_consents
 from engine.store.identities import hold_identities, settle_proposal
+from engine.store.membership import look_again
 from engine.store.merging import UNDOABLE, merge, movable
 from engine.store.profile_tables import identities, merges, moved, profile_values
 from engine.store.profiles import Trust
@@ -76,6 +77,7 @@ def unmerge(conn: sa.Connection, merge_id: str, now: datetime) -> Row:
     _restore(conn, found, now)
     conn.execute(moved.delete().where(moved.c.merge_id == merge_id))
     conn.execute(merges.update().where(merges.c.id == merge_id).values(undone_at=now))
+    look_again(conn, pair, now)
     return found
 
 

@@ -9,15 +9,20 @@ Rules
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
 
+from engine.store.alarms import hold
 from engine.store.changing import differing, note
 from engine.store.columns import EPOCH
+from engine.store.consenting import Digest
+from engine.store.forgetting import forgotten
+from engine.store.membership import look_again
+from engine.store.people import NewContact
 from engine.store.profile_tables import profile_values
 from engine.store.sets import Upsert, any_of, upsert, write
 from engine.store.tables import contacts
@@ -128,7 +133,27 @@ def change(
         rows = [{"of": id_, "attributes": after[id_], "updated_at": now} for id_ in sorted(other)]
         write(conn, _written(), rows)
         note(conn, {id_: differing(before[id_], after[id_]) for id_ in sorted(other)}, now, "import")
+        look_again(conn, other, now)
     return other
+
+
+def preferred(
+    conn: sa.Connection, rows: Sequence[NewContact], origin: str, terms: tuple[Trust, Digest], now: datetime
+) -> list[NewContact]:
+    """Return the people of an import with the attributes that are believed of them once `origin` has said its own."""
+    trust, digest = terms
+    gone = forgotten(conn, {row.id: row.addresses for row in rows}, digest)
+    ids = sorted({row.id for row in rows} - gone)
+    hold(conn, ids)
+    before: dict[str, dict[str, Any]] = {id_: {} for id_ in ids}
+    before |= {row[0]: row[1] for row in conn.execute(_PEOPLE, {"ids": ids})}
+    words = [Word(row.id, name, origin, value, now) for row in rows for name, value in row.attributes.items()]
+    after = before | weigh(conn, [word for word in words if word.contact_id in before], before, trust)
+    return [
+        row if row.id in gone
+        else replace(row, attributes={name: after[row.id].get(name, value) for name, value in row.attributes.items()})
+        for row in rows
+    ]  # fmt: skip
 
 
 def told(conn: sa.Connection, contact_ids: Collection[str]) -> list[Word]:

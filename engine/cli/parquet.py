@@ -1,0 +1,78 @@
+"""A Parquet file as a sheet: the same columns, rows and reports of rows that are wrong as a CSV file has."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any
+
+from engine.cli.sheet import MOST_COLUMNS, Row
+from engine.errors import ConfigError
+
+AT_ONCE = 2_000
+SUFFIXES = (".parquet", ".pq")
+
+
+@dataclass(frozen=True, slots=True)
+class Parquet:
+    """A Parquet file that was looked at; iterating gives its rows as texts. `line` is the number of the row."""
+
+    path: Path
+    header: tuple[str, ...]
+    lines: int  # its rows, and one for their names
+    remark: str = "Parquet"
+
+    def __iter__(self) -> Iterator[Row]:
+        database = _database()
+        try:
+            found = database.execute("SELECT * FROM read_parquet($1)", [str(self.path)])
+            number = 0
+            while rows := found.fetchmany(AT_ONCE):
+                for row in rows:
+                    number += 1
+                    yield Row(number, tuple(_text(value) for value in row))
+        finally:
+            database.close()
+
+
+def open_parquet(path: Path) -> Parquet:
+    """Look at a file; ConfigError says why it cannot be read."""
+    if not path.is_file():
+        raise ConfigError(f"there is no file {path}")
+    database = _database()
+    import duckdb
+
+    try:
+        described = database.execute("DESCRIBE SELECT * FROM read_parquet($1)", [str(path)]).fetchall()
+        count = database.execute("SELECT count(*) FROM read_parquet($1)", [str(path)]).fetchone()
+    except duckdb.Error as error:
+        says = str(error).splitlines()[0]
+        raise ConfigError(f"{path} cannot be read as Parquet: {says}") from None
+    finally:
+        database.close()
+    if len(described) > MOST_COLUMNS:
+        raise ConfigError(f"{path} has {len(described)} columns; at most {MOST_COLUMNS}")
+    return Parquet(path, tuple(str(row[0]).strip() for row in described), int(count[0]) + 1)
+
+
+def _database() -> Any:
+    try:
+        import duckdb
+    except ImportError:
+        raise ConfigError("Parquet files need an extra: pip install 'sojourn[lake]'") from None
+    return duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false", "threads": "1"})
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    if isinstance(value, list | dict):
+        return json.dumps(value, default=str)
+    return str(value)
