@@ -32,7 +32,7 @@ from engine.pacing import Pacing, WarmUp
 from engine.posting import Post
 from engine.sent_log import SentLog
 from engine.store import restoring
-from engine.store.connect import check_schema, open_store, writing
+from engine.store.connect import check_schema, expect, open_store, writing
 from engine.store.delivering import WEBHOOK, Terms
 from engine.store.leases import by_database
 from engine.store.sealing import Sealing
@@ -83,7 +83,7 @@ def build(definitions: Definitions, options: Options | None = None) -> Engine:
     options = options or Options()
     project = usable(definitions) if not options.follows else known(definitions)
     store = options.store or open_store(
-        options.url or project.store,
+        expect(options.url or project.store),
         "normal" if options.durability == "normal" else "full",
         sealing=sealing_for(project),
     )

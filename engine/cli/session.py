@@ -103,10 +103,10 @@ class Session:
     def store(self, project: Project) -> Iterator[sa.Engine]:
         """Give the project's store, at this program's schema."""
         from engine.app import sealing_for
-        from engine.store.connect import check_schema, open_store
+        from engine.store.connect import check_schema, expect, open_store
 
         self._sign()
-        store = open_store(self.url(project), sealing=sealing_for(project))
+        store = open_store(expect(self.url(project)), sealing=sealing_for(project))
         try:
             check_schema(store)
             yield store

@@ -29,9 +29,9 @@ class Crew:
     pids: list[int] = field(default_factory=list)
     ended: dict[int, int] = field(default_factory=dict)  # exit codes
 
-    def start(self) -> int:
-        """Start a worker."""
-        pid = int(self._say("start", str(self.folder), str(LEASE)))
+    def start(self, work: str = str(LEASE)) -> int:
+        """Start a worker with leases of so many seconds, or "serve:PORT": one that answers on the web, too."""
+        pid = int(self._say("start", str(self.folder), work))
         self.pids.append(pid)
         return pid
 

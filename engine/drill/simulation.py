@@ -13,41 +13,35 @@ The method is FoundationDB's and TigerBeetle's: a run is a number, and a failure
 from __future__ import annotations
 
 import argparse
-import random
 import sys
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import sqlalchemy as sa
 
-from channels.channel import Envelope, Intend, Receipt
-from channels.failpoints import armed, reached
+from channels.failpoints import armed
 from channels.templates import Library
-from engine.app import Options, build, usable
-from engine.clock import SimulatedClock
-from engine.drill.checks import Account, Sent, account, name_of
+from engine.app import usable
+from engine.drill.checks import Account, Sent, account
 from engine.drill.drill import Ask, Found
 from engine.drill.ground import MAIL, START, Setting, Stage, definitions, lay, people, settle
+from engine.drill.shifts import Shop
+from engine.drill.weather import NONE, World
 from engine.drill.windows import overruns
-from engine.engine import Engine, Limits
-from engine.errors import StoreError
-from engine.failpoints import Exit
 from engine.store.connect import reading, writing
 from engine.store.delivering import next_due
 from engine.store.intake import ConsentChange, NewEvent, change_consents, record
 from engine.store.tables import alarms, deliveries
-from journeys.project import Definitions
 
 PEOPLE = 12
 DAYS = 8
 FAULTS_END = timedelta(days=6)
 LIVELY = timedelta(days=4)  # a deferred message may wait for hours, quiet hours and caps for days
-LEASE = timedelta(minutes=15)
 TURNS = 4000  # hand-overs after which a run is stuck
 TRIP = """\
 journey: trip
@@ -82,224 +76,6 @@ SETTING = Setting(
 
 
 @dataclass(frozen=True, slots=True)
-class Odds:
-    """How likely each thing goes wrong, a time at each point or message."""
-
-    exit: float = 0.004
-    freeze: float = 0.004
-    lost: float = 0.004  # the store's answer
-    switch: float = 0.3
-    defer: float = 0.08
-    refuse: float = 0.01
-    cut: float = 0.02  # before the message has arrived
-    mute: float = 0.02  # after it has
-    jump: float = 0.03
-
-
-NONE = Odds(exit=0, freeze=0, lost=0, defer=0, refuse=0, cut=0, mute=0, jump=0)
-
-
-@dataclass(slots=True)
-class World:
-    """Time, chance and the network of one run."""
-
-    seed: int
-    stage: Stage
-    files: Definitions
-    library: Library
-    resend: bool
-    chance: random.Random = field(init=False)
-    clock: SimulatedClock = field(default_factory=lambda: SimulatedClock(START))
-    accepted: Counter[str] = field(default_factory=Counter)
-    odds: Odds = field(default_factory=Odds)
-    left: dict[str, int] = field(default_factory=dict)  # contact -> the moment at which goodbye was acknowledged
-    begun: dict[str, int] = field(default_factory=dict)  # message -> the moment at which its intent was asked for
-    moments: int = 0  # things that happened, in order
-    faults: Counter[str] = field(default_factory=Counter)
-
-    def __post_init__(self) -> None:
-        self.chance = random.Random(self.seed)  # noqa: S311 - a seed is what makes a failure happen again
-
-    def odd(self, what: str) -> bool:
-        """Return whether this goes wrong now."""
-        if self.chance.random() >= getattr(self.odds, what):
-            return False
-        self.faults[what] += 1
-        return True
-
-    def instant(self) -> int:
-        """Return the number of this moment."""
-        self.moments += 1
-        return self.moments
-
-
-@dataclass(slots=True)
-class Net:
-    """A channel over a bad network; `name` says whether mail or push."""
-
-    name: str
-    world: World
-    group: int = 3
-
-    def send(self, envelopes: Sequence[Envelope], intend: Intend) -> Iterator[Receipt]:
-        """Ask, write the intent of a few, send them, and yield what is known of each."""
-        for at in range(0, len(envelopes), self.group):
-            some, asked = envelopes[at : at + self.group], list[Envelope]()
-            for one in some:
-                reached(f"net {self.name} ask")
-                if self.world.odd("defer"):
-                    yield Receipt(one.key, "deferred", detail="451 later")
-                else:
-                    asked.append(one)
-            asked_at = self.world.instant()
-            going = intend([one.key for one in asked]) if asked else frozenset()
-            self.world.begun.update(dict.fromkeys(going, asked_at))
-            for one in asked:
-                yield self._hand_over(one) if one.key in going else Receipt(one.key, "withheld")
-
-    def _hand_over(self, one: Envelope) -> Receipt:
-        world = self.world
-        reached(f"net {self.name} body")
-        if world.odd("refuse"):
-            return Receipt(one.key, "failed", "content", "554 no")
-        if world.odd("cut"):
-            return Receipt(one.key, "unknown", detail="the connection was lost")
-        world.accepted[name_of(one.key, self.name)] += 1
-        reached(f"net {self.name} answer", applied=True)
-        if world.odd("mute"):
-            return Receipt(one.key, "unknown", detail="no answer came")
-        return Receipt(one.key, "sent")
-
-    def close(self) -> None:
-        """Nothing is kept open."""
-
-
-class Worker:
-    """A process: a thread that runs only while it has the baton."""
-
-    def __init__(self, shop: Shop, number: int) -> None:
-        self.shop, self.number = shop, number
-        self.frozen_until: datetime | None = None
-        self.idle_since: int | None = None  # the moment at which it found nothing to do
-        self.over = False
-        self.trouble: BaseException | None = None
-        self.go, self.back = threading.Event(), threading.Event()
-        self.thread = threading.Thread(target=self._run, name=f"worker-{number}", daemon=True)
-        self.thread.start()
-
-    def turn(self) -> None:
-        """Let it run until it hands on."""
-        self.go.set()
-        self.back.wait()
-        self.back.clear()
-
-    def hand_on(self) -> None:
-        """Give the baton back, and wait for the next turn."""
-        self.back.set()
-        self.go.wait()
-        self.go.clear()
-        if self.shop.closing:
-            raise Exit
-
-    def _run(self) -> None:
-        self.go.wait()
-        self.go.clear()
-        engine: Engine | None = None
-        try:
-            engine = self.shop.engine()
-            while not self.shop.closing:
-                self._work(engine)
-                self.hand_on()
-        except Exit:
-            pass
-        except BaseException as bug:  # noqa: BLE001 - whatever it is, the run tells it
-            self.trouble = bug
-        self.over = True
-        self.back.set()
-
-    def _work(self, engine: Engine) -> None:
-        try:
-            ticked, posted = engine.tick(), engine.deliver()
-            done = bool(ticked.due or posted.claimed)
-        except StoreError:
-            done = True
-        self.idle_since = None if done else self.shop.world.moments
-        if done:
-            self.shop.world.instant()
-
-
-class Shop:
-    """The crew of one run, and who has the baton."""
-
-    def __init__(self, world: World, crew: int) -> None:
-        self.world, self.crew = world, crew
-        self.closing = False
-        self.numbers = 0
-        self.current: Worker | None = None
-        self.workers: list[Worker] = []
-
-    def engine(self) -> Engine:
-        """Start a process's engine."""
-        world = self.world
-        options = Options(
-            clock=world.clock, store=world.stage.store, limits=Limits(contacts=7, messages=5, lease=LEASE),
-            channels={name: Net(name, world) for name in ("email", "push")},
-        )  # fmt: skip
-        made = build(world.files, options)
-        made.post.letters.library = world.library
-        return made
-
-    def at(self, name: str, applied: bool) -> None:
-        """A point is reached: what goes wrong there, and who goes on."""
-        world, me = self.world, self.current
-        if me is None or threading.current_thread() is not me.thread:
-            return
-        if self.closing or world.odd("exit"):
-            raise Exit
-        if name == "commit":
-            if world.odd("lost"):
-                raise sa.exc.OperationalError("COMMIT", None, ConnectionError("lost"))
-            if not applied:
-                return  # the store is ours now: nobody else can go on
-        if world.odd("freeze"):
-            me.frozen_until = world.clock.now() + LEASE * world.chance.uniform(0.3, 4)
-            me.hand_on()
-        elif world.chance.random() < world.odds.switch:
-            me.hand_on()
-
-    def round(self) -> bool:
-        """Give one worker a turn; False when nobody has anything to do at this instant."""
-        now = self.world.clock.now()
-        for worker in [one for one in self.workers if one.over]:
-            self.workers.remove(worker)
-            if worker.trouble is not None:
-                raise worker.trouble
-        while len(self.workers) < self.crew:
-            self.numbers += 1
-            self.workers.append(Worker(self, self.numbers))
-        awake = [one for one in self.workers if one.frozen_until is None or one.frozen_until <= now]
-        busy = [one for one in awake if one.idle_since is None or one.idle_since < self.world.moments]
-        if not busy:
-            return False
-        self.current = self.world.chance.choice(busy)
-        self.current.frozen_until = None
-        self.current.turn()
-        self.current = None
-        return True
-
-    def wake_at(self) -> datetime | None:
-        """Return when the first sleeper wakes."""
-        return min((one.frozen_until for one in self.workers if one.frozen_until), default=None)
-
-    def close(self) -> None:
-        """End everybody."""
-        self.closing = True
-        for worker in self.workers:
-            worker.go.set()
-            worker.thread.join(10)
-
-
-@dataclass(frozen=True, slots=True)
 class Story:
     """How a run ended; `wrong` says what must not be."""
 
@@ -311,7 +87,9 @@ class Story:
     wrong: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"seed {self.seed} ({'resend' if self.resend else 'hold'}, {self.workers} workers): {'; '.join(self.wrong)}"
+        return (
+            f"seed {self.seed} ({'resend' if self.resend else 'hold'}, {self.workers} workers): {'; '.join(self.wrong)}"
+        )
 
 
 class Simulation:
@@ -333,7 +111,7 @@ class Simulation:
         resend = seed % 2 == 1
         world = World(seed, self.stage, self.files[resend], self.library, resend)
         shop = Shop(world, 1 + seed % 8)
-        script = _script(world)
+        script, world.leaves = _script(world), partial(_leave, world)
         with armed(shop.at):
             try:
                 over = self._play(world, shop, script)
@@ -387,15 +165,13 @@ def _left(world: World, end: datetime) -> bool:
 
 
 def _script(world: World) -> list[tuple[datetime, Callable[[], None]]]:
-    """Return what people do, in order: events (some told twice), and goodbyes."""
+    """Return what people do, in order: events, some of them told twice."""
     chance, acts = world.chance, list[tuple[datetime, Callable[[], None]]]()
     for n in range(PEOPLE * 4):
         at = START + timedelta(hours=chance.uniform(0, 24 * DAYS * 0.8))
         name = chance.choice(("started", "started", "poked", "paid"))
         news = NewEvent(f"e{n}", f"p{chance.randrange(PEOPLE)}", name, at, {"value": 1, "total": 1})
         acts += [(at, _tell(world, news))] * (2 if chance.random() < 0.3 else 1)
-    for who in chance.sample(range(PEOPLE), 3):
-        acts.append((START + timedelta(hours=chance.uniform(5, 100)), _leave(world, f"p{who}")))
     return sorted(acts, key=lambda act: act[0])
 
 
@@ -408,13 +184,12 @@ def _tell(world: World, news: NewEvent) -> Callable[[], None]:
     return tell
 
 
-def _leave(world: World, who: str) -> Callable[[], None]:
-    def leave() -> None:
-        with writing(world.stage.store) as conn:
-            change_consents(conn, [ConsentChange(who, "promo", "", granted=False, source="drill")], world.clock.now())
-        world.left[who] = world.instant()
-
-    return leave
+def _leave(world: World, key: str) -> None:
+    """The reader of this message says goodbye, just before it goes."""
+    with writing(world.stage.store) as conn:
+        who = conn.execute(sa.select(deliveries.c.contact_id).where(deliveries.c.key == key)).scalar_one()
+        change_consents(conn, [ConsentChange(who, "promo", "", granted=False, source="drill")], world.clock.now())
+    world.left[who] = world.instant()
 
 
 def _judge(world: World, found: Account, over: bool) -> Iterator[str]:
@@ -453,7 +228,9 @@ def seeds(ask: Ask) -> Found:
         begun.update(stories[-1].faults)
         ask.tell(f"{n + 1} of {count} seeds, {sum(begun.values()):,} faults")
     accounts = [story.account for story in stories]
-    total = {name: sum(getattr(one, name) for one in accounts) for name in ("lost", "unexpected", "unknown", "accepted")}
+    total = {
+        name: sum(getattr(one, name) for one in accounts) for name in ("lost", "unexpected", "unknown", "accepted")
+    }
     figures = {
         "faults": dict(begun), "messages": sum(one.intents for one in accounts), "accepted": total["accepted"],
         "virtual_days": count * DAYS,

@@ -32,7 +32,7 @@ class MailSink:
     pipelining: bool = True
     accepted: Counter[str] = field(default_factory=Counter)
     fates: dict[str, list[str]] = field(default_factory=dict)
-    times: dict[str, float] = field(default_factory=dict)
+    began: dict[str, float] = field(default_factory=dict)  # when DATA was asked, of what was accepted
     mails: list[tuple[str, list[str], bytes]] = field(default_factory=list)  # sender, recipients, content; if kept
     begun: int = 0  # messages whose DATA has been asked
     _listener: socket.socket = field(init=False)
@@ -53,7 +53,7 @@ class MailSink:
         with self._turn:
             self.accepted.clear()
             self.fates.clear()
-            self.times.clear()
+            self.began.clear()
             self.mails.clear()
 
     def close(self) -> None:
@@ -101,6 +101,7 @@ class MailSink:
     def _data(self, sock: socket.socket, reader: BinaryIO, envelope: tuple[str, list[str]]) -> bool:
         """Take one message; False when the connection is over."""
         self.begun += 1
+        began = time.monotonic()
         sock.sendall(b"354 go on\r\n")
         content = _content(reader)
         if content is None:
@@ -114,6 +115,7 @@ class MailSink:
             return self._refuse(sock, fate)
         if fate == "drop before":  # it has come, and is thrown away: nobody can tell that from one that arrived
             return False
+        self.began[name] = began
         self._keep(name, envelope, content)
         if fate == "drop after":
             return False
@@ -129,7 +131,6 @@ class MailSink:
     def _keep(self, name: str, envelope: tuple[str, list[str]], content: bytes) -> None:
         with self._turn:
             self.accepted[name] += 1
-            self.times[name] = time.monotonic()
             if self.keep:
                 self.mails.append((*envelope, content))
 

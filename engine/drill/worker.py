@@ -52,6 +52,21 @@ def main(folder: str, lease: str) -> int:
     return 0
 
 
+def serve(folder: str, port: str) -> int:
+    """Do all that `sojourn serve` does, with its web pages on this port, until SIGTERM."""
+    from engine.serve import Heard, Service, Wishes  # noqa: PLC0415 - the other workers need no web server
+
+    ending = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: ending.set())
+    engine = _begin(Path(folder), Limits())
+    wishes = Wishes(f"127.0.0.1:{port}", timedelta(seconds=1))
+    service = Service(engine, wishes, Heard(lambda *_: None, lambda _: None, lambda _: None))
+    service.start()
+    ending.wait()
+    service.stop()
+    return 0
+
+
 def _begin(folder: Path, limits: Limits) -> Engine:
     since = time.monotonic()
     while True:
@@ -87,7 +102,7 @@ def _start(folder: str, lease: str) -> int:
     code = 1
     try:
         os.close(0)
-        code = main(folder, lease)
+        code = serve(folder, lease[6:]) if lease.startswith("serve:") else main(folder, lease)
     except Exception:  # noqa: BLE001 - it ends here; whoever waits sees the code
         traceback.print_exc()
     finally:

@@ -33,8 +33,8 @@ from engine.store.values import from_json, to_json
 T = TypeVar("T")
 
 __all__ = [
-    "Schema", "alone", "backup", "beside", "check_schema", "create", "open_store", "persist", "reading", "status",
-    "upgrade", "writing",
+    "Schema", "alone", "backup", "beside", "check_schema", "create", "expect", "open_store", "persist", "reading",
+    "status", "upgrade", "writing",
 ]  # fmt: skip
 
 PATIENCE = timedelta(seconds=30)
@@ -56,6 +56,15 @@ WAYS_OUT = (
     ("disk is full", "cannot grow, the disk is full; make room and start again"),
     ("no such table", "has no sojourn tables; run: sojourn db upgrade"),
 )
+
+
+def expect(url: str) -> str:
+    """Return the address; StoreUnavailable where a file should be and is none: to begin anew would start everybody."""
+    path = _file(_address(url))
+    if path is not None and not path.exists():
+        says = f"the store {path} is not there; restore it from a backup, or begin a new one with: sojourn db upgrade"
+        raise StoreUnavailable(says)
+    return url
 
 
 def open_store(

@@ -58,9 +58,9 @@ def test_a_domain_of_a_large_provider_stands_for_all_of_it(project: Project) -> 
     assert found.provider_rates == {"email": {"google": 1.0, "acme.test": 2.0, "*": 5.0}}
 
 
-def test_channels_in_doubt_send_again_only_where_told(project: Project) -> None:
-    assert terms(project).resend == frozenset()
-    assert terms(with_email(project, on_unknown="resend")).resend == {"email"}
+def test_channels_in_doubt_send_again_only_where_told_and_calls_always(project: Project) -> None:
+    assert terms(project).resend == frozenset({"webhook"})
+    assert terms(with_email(project, on_unknown="resend")).resend == {"email", "webhook"}
 
 
 def test_a_rotated_secret_still_knows_who_must_not_be_written_to(project: Project) -> None:
