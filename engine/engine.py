@@ -140,14 +140,14 @@ class Engine:
         claimed = stepping.due(conn, now, self.limits.contacts)
         if not claimed:
             return Ticked()
+        interesting = Interesting(self.project.data)
+        before = interesting.note(conn, claimed, now)
         dues = self.segments.stand(conn, claimed, now)
         snapshots = stepping.load(conn, claimed, now, self.needs)
-        interesting = Interesting(self.project.data)
-        shown = interesting.shown(conn, snapshots)
         moment = replace(self.moment(now, conn), paused=stands.paused)
         walks, broken = self._walked(self.teacher.laid(snapshots, moment), moment)
         broken |= self._committed(conn, walks, moment)
-        interesting.keep(conn, shown, broken.keys(), now)
+        interesting.forget(conn, before, broken.keys(), now)
         for contact_id, reason in broken.items():
             stepping.park(conn, contact_id, reason, now)
         self.segments.commit(conn, dues, [walked for walked in walks if walked.snapshot.contact.id not in broken], now)

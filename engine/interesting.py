@@ -2,14 +2,15 @@
 
 Rules
 - An event is counted in the transaction that marks it as seen, so exactly once, whatever ends the process when.
-- The walk that an event causes already sees the interest that the event shows.
+- It is added before segments and walks look: they see the interest that the event shows. Who is then parked, and so
+  keeps the event fresh, has it taken back.
 - Counting anew reads the events that walks have seen and comes to the same sums: it takes up a changed data.yaml,
   merged people and withdrawn consent. No tick is under way while a page is counted, so nothing falls in between.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -17,11 +18,10 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from engine.audience.interests import Scores, Shown, add, now_worth, skus_of, topics_of
-from engine.core.model import Snapshot
 from engine.store import traits
 from engine.store.columns import to_micros
 from engine.store.connect import alone, writing
-from engine.store.traits import REFUSED, Heard
+from engine.store.traits import Heard
 from journeys.project import Data
 
 if TYPE_CHECKING:
@@ -36,19 +36,21 @@ class Interesting:
 
     data: Data
 
-    def shown(self, conn: sa.Connection, snapshots: Iterable[Snapshot]) -> Held:
-        """Return the interests, with what fresh events show, of those contacts whose events show any."""
+    def note(self, conn: sa.Connection, ids: Sequence[str], now: datetime) -> Held:
+        """Add what the fresh events of these contacts show; return the interests of whom it changed as they were."""
         if self.data.interests is None:
             return {}
-        weights = self.data.interests.weights
-        news: dict[str, list[Heard]] = {}
-        for snapshot in snapshots:
-            if REFUSED in snapshot.contact.consents:
-                continue
-            fresh = [(e.name, to_micros(e.at), e.data) for e in snapshot.events if e.fresh and e.name in weights]
-            if fresh:
-                news[snapshot.contact.id] = fresh
-        return self.counted(conn, news, traits.interests_of(conn, news)) if news else {}
+        news = traits.fresh(conn, ids, self.data.interests.weights)
+        if not news:
+            return {}
+        before = traits.interests_of(conn, news)
+        found = self.counted(conn, news, before)
+        traits.keep_interests(conn, found, now)
+        return {id_: before.get(id_, {}) for id_ in found}
+
+    def forget(self, conn: sa.Connection, before: Held, broken: Collection[str], now: datetime) -> None:
+        """Take back what was noted of those who are parked: their events stay fresh and are counted another time."""
+        traits.keep_interests(conn, {id_: one for id_, one in before.items() if id_ in broken}, now)
 
     def counted(self, conn: sa.Connection, news: Mapping[str, list[Heard]], before: Mapping[str, Scores]) -> Held:
         """Return the interests of these contacts with what they showed; who showed nothing new is left out."""
@@ -68,10 +70,6 @@ class Interesting:
             if shown:
                 found[id_] = add(before.get(id_, {}), shown, wanted.half_life)
         return found
-
-    def keep(self, conn: sa.Connection, shown: Held, broken: Collection[str], now: datetime) -> None:
-        """Write the interests of those whose events this tick has seen; the parked keep theirs fresh."""
-        traits.keep_interests(conn, {id_: one for id_, one in shown.items() if id_ not in broken}, now)
 
 
 def recount(engine: Engine) -> str | None:

@@ -3,7 +3,8 @@
 Rules
 - A contact is looked at when an event comes that a segment names, when time alone may have changed something
   (`due_at`), or when its profile changed (`membership.look_again`); else it costs nothing.
-- Only the segments that name the events are evaluated; all of them when time or the profile is the reason.
+- Only the segments that name the events, or ask for interests that they change, are evaluated; all of them when time
+  or the profile is the reason.
 - Reading, thinking and writing are three sets: a handful of statements however many people were claimed.
 - Entering and leaving are events where a journey listens to them, recorded in the transaction that starts it.
 - The claim's alarms are held, so nobody else moves the same person meanwhile.
@@ -12,7 +13,7 @@ Rules
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 
 import sqlalchemy as sa
@@ -42,7 +43,7 @@ class Segments:
     listened: frozenset[str] = frozenset()  # event names: "entered:lapsed"
     rules: Rules | None = None
     _profile: frozenset[str] = frozenset()  # attributes that a segment looks at
-    _telling: frozenset[str] = frozenset()  # events that change interests, where a segment looks at those
+    _asking: Mapping[str, tuple[Rule, ...]] = field(default_factory=dict)  # event -> segments that it may change
 
     def ready(self, store: sa.Engine, now: datetime) -> None:
         """Fill what is new or edited, once: before the first tick, in a transaction that no tick is beside."""
@@ -57,8 +58,16 @@ class Segments:
                 rules, _ = fill(conn, ground)
         self.rules = rules
         self._profile = frozenset(name for rule in rules.every for name in rule.expression.attributes)
-        fading = any(rule.traits for rule in rules.every) and self.data.interests is not None
-        self._telling = frozenset(self.data.interests.weights if fading and self.data.interests else ())
+        self._asking = self._listening(rules)
+
+    def _listening(self, rules: Rules) -> dict[str, tuple[Rule, ...]]:
+        """Return event -> the segments that name it, or that look at interests which it changes."""
+        found = dict(rules.asking)
+        fading = {rule.name: rule for rule in rules.every if rule.traits}
+        for name in self.data.interests.weights if fading and self.data.interests else ():
+            both = {rule.name: rule for rule in found.get(name, ())} | fading
+            found[name] = tuple(both.values())
+        return found
 
     def stand(self, conn: sa.Connection, ids: Sequence[str], now: datetime) -> dict[str, datetime]:
         """Move those among the claimed contacts who enter or leave a segment; return the alarms of all of them."""
@@ -79,10 +88,8 @@ class Segments:
         look_again(conn, [walked.snapshot.contact.id for walked in walks if self._changed(walked)], now)
 
     def _changed(self, walked: Walked) -> bool:
-        """Return whether a walk wrote an attribute that a segment asks for, or saw what an interest goes by."""
-        if any(not self._profile.isdisjoint(step.changes) for step in walked.steps):
-            return True
-        return bool(self._telling) and any(e.fresh and e.name in self._telling for e in walked.snapshot.events)
+        """Return whether a walk wrote an attribute that a segment asks for."""
+        return any(not self._profile.isdisjoint(step.changes) for step in walked.steps)
 
     def _asked(self, conn: sa.Connection, stood: Mapping[str, Stood], now: datetime) -> dict[str, _Question]:
         """Return for each contact that has to be looked at which segments, and why."""
@@ -95,8 +102,8 @@ class Segments:
             elif one.due_at is not None and one.due_at <= now:
                 reason = "profile" if one.due_at == AT_ONCE else "time"
                 found[id_] = _Question(self.rules.every, _first(news.get(id_)) or reason, whole=True)
-            elif names := sorted(news.get(id_, set()) & self.rules.asking.keys()):
-                rules = {rule.name: rule for name in names for rule in self.rules.asking[name]}
+            elif names := sorted(news.get(id_, set()) & self._asking.keys()):
+                rules = {rule.name: rule for name in names for rule in self._asking[name]}
                 found[id_] = _Question(tuple(rules.values()), names[0])
         return found
 

@@ -1,7 +1,8 @@
 """What people are worth, worked out anew every night: read in a stream, thought in arrays, written in pages.
 
 Rules
-- A page is one transaction: who dies in the middle has written whole people, and the next night writes all.
+- A page is one transaction: who dies in the middle has written whole people, and the next night writes the others.
+  Segments that ask for value look again at whom something changed about.
 - Nothing about a person is written who refuses profiling; who stopped being a customer loses what was said.
 - What was learned about everybody together stands in `fits`: "value" and "lead".
 """
@@ -23,6 +24,7 @@ from engine.errors import ConfigError
 from engine.store import buying, traits
 from engine.store.columns import to_micros
 from engine.store.connect import reading, writing
+from engine.store.membership import look_again
 from journeys.project import Data
 
 if TYPE_CHECKING:
@@ -75,11 +77,11 @@ def refreshed(store: sa.Engine, data: Data, when: When, goal: str | None = None)
         lead, people = scored(conn, data, when, goal) if goal else (None, None)
     worth = worked_out(seen, data) if len(seen) else None
     found = _rows(seen, worth, lead, people)
+    watched = any(rule.traits for rule in data.segments.values())
     written = 0
     for ids, rows in found:
         with writing(store) as conn:
-            traits.keep_values(conn, dict(zip(ids, rows, strict=True)), when.now)
-        written += len(ids)
+            written += _put(conn, dict(zip(ids, rows, strict=True)), when.now, watched=watched)
     kept = set(seen.ids) | (set(people.ids) if people and lead and lead.model else set())
     with writing(store) as conn:
         traits.clear_values(conn, kept, when.now)
@@ -88,6 +90,19 @@ def refreshed(store: sa.Engine, data: Data, when: When, goal: str | None = None)
         if lead is not None:
             traits.keep_fit(conn, "lead", leads.to_record(lead), when.now)
     return Refreshed(len(seen), worth, lead, written)
+
+
+def _put(conn: sa.Connection, said: Mapping[str, Mapping[str, Any]], now: datetime, *, watched: bool) -> int:
+    """Write what is new about a page of people; `watched`: some segment asks for it and looks again. Return how many.
+
+    Alarms first, as a tick takes them: else the two would wait for each other.
+    """
+    known = traits.values_of(conn, said)
+    new = {id_: one for id_, one in said.items() if known.get(id_) != one}
+    if watched:
+        look_again(conn, new, now)
+    traits.keep_values(conn, new, now)
+    return len(new)
 
 
 def worked_out(seen: Customers, data: Data) -> Valued:

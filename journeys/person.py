@@ -4,6 +4,8 @@ Rules
 - Without consent to profiling nothing was worked out: then interest() is 0, top_interest and value.* are none.
 - An interest was `score` at an instant and is half of it a half-life later. All topics fade alike, so which is the
   strongest does not change with time.
+- interest() is a share, 0 to 1: the topic's part of the KEPT strongest and of PSEUDO points that belong to none, so
+  that one look is no passion.
 """
 
 from __future__ import annotations
@@ -18,16 +20,28 @@ from journeys.expression import Scope
 from journeys.project import Data
 
 TOP_INTEREST = "top_interest"
+KEPT = 12
+PSEUDO = 5.0
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def interest(topic: str, half_life: timedelta) -> Run:
-    """Return the closure for a topic: what is left of its score."""
+    """Return the closure for a topic: its share, shrunk."""
 
     def run(scope: Scope) -> float:
-        return faded(scope.traits.get("interests", {}).get(topic), scope.now, half_life)
+        mine, total = points(scope, topic, half_life)
+        return mine / (total + PSEUDO)
 
     return run
+
+
+def points(scope: Scope, topic: str, half_life: timedelta) -> tuple[float, float]:
+    """Return what is left now of a topic's score, and of the KEPT strongest together."""
+    topics: Mapping[str, Any] = scope.traits.get("interests", {})
+    left = {name: faded(told, scope.now, half_life) for name, told in topics.items()}
+    if len(left) > KEPT:
+        left = dict(sorted(left.items(), key=lambda one: (-one[1], one[0]))[:KEPT])
+    return left.get(topic, 0.0), sum(left.values())
 
 
 def half_life(data: Data) -> timedelta:

@@ -14,11 +14,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from journeys.person import KEPT, PSEUDO
 from journeys.project import Buying, Interests
 
-KEPT = 12
 HELD = 24
-PSEUDO = 5.0
 LONGEST = 100  # letters of a topic
 
 Scores = Mapping[str, Sequence[float]]  # topic -> [score, microseconds since 1970 that it is of]

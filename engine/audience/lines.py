@@ -1,7 +1,7 @@
 """Numbers that move with time, held between two straight lines, and when one of them passes another at the earliest.
 
 A Line is (value now, least and greatest change per day from now on, until when that holds). Days since an event grow by
-one a day; an interest falls ever more slowly, so its steepest fall is the present one. Where both bounds are the same
+one a day; an interest falls no faster than its steepest fall from now on. Where both bounds are the same
 the crossing is exact; else it is early, and closer each time one looks again (Newton's method on a convex curve).
 """
 
@@ -17,6 +17,7 @@ from engine.audience.still import still
 from journeys.bits import Bit
 from journeys.expression import Scope
 from journeys.happenings import Asked
+from journeys.person import PSEUDO, points
 
 INSTANT = timedelta(microseconds=1)
 DAY = timedelta(days=1)
@@ -43,14 +44,26 @@ def line_of(bit: Bit) -> Move | None:
     if bit.op in ("days_since", "days_since_first"):
         return _since(bit)
     if bit.op == "interest":
-        fall = math.log(2) * (DAY / bit.about[1])
-        return lambda scope: Line(value := bit.run(scope), -fall * value, 0.0)
+        return _interest(bit)
     if bit.op in ("add", "sub", "minus", "mul", "min", "max"):
         parts = [line_of(part) for part in bit.parts]
         known = [part for part in parts if part is not None]
         if len(known) == len(parts) and (bit.op != "mul" or any(still(part) for part in bit.parts)):
             return lambda scope: _worked(bit.op, [part(scope) for part in known])
     return None
+
+
+def _interest(bit: Bit) -> Move:
+    """A share s d / (S d + c), with d that halves: it falls fastest now, or when S d comes down to c."""
+    topic, half_life = bit.about
+    fall = math.log(2) * (DAY / half_life)
+
+    def move(scope: Scope) -> Line:
+        mine, total = points(scope, topic, half_life)
+        steepest = mine / (4 * total) if total > PSEUDO else PSEUDO * mine / (total + PSEUDO) ** 2
+        return Line(bit.run(scope), -fall * steepest, 0.0)
+
+    return move
 
 
 def _number(value: Any) -> float | None:

@@ -31,6 +31,11 @@ _NEXT = sa.select(contacts.c.id, contacts.c.consents).order_by(contacts.c.id).li
 _SEEN = sa.select(events.c.contact_id, events.c.name, events.c.at, events.c.data).where(
     any_of(events.c.contact_id, "ids"), any_of(events.c.name, "names"), events.c.fresh.is_(sa.false())
 )
+_FRESH = (
+    sa.select(events.c.contact_id, events.c.name, events.c.at, events.c.data)
+    .join(contacts, contacts.c.id == events.c.contact_id)
+    .where(any_of(events.c.contact_id, "ids"), any_of(events.c.name, "names"), events.c.fresh)
+)
 _FORGET = traits.delete().where(any_of(traits.c.contact_id, "ids"))
 
 
@@ -72,6 +77,12 @@ def _set(dialect: str, column: str) -> Upsert:
     return insert.on_conflict_do_update(index_elements=["contact_id"], set_=said)
 
 
+def values_of(conn: sa.Connection, ids: Iterable[str]) -> dict[str, Mapping[str, Any]]:
+    """Return what those of these contacts are worth of whom that is known."""
+    asked = sa.select(traits.c.contact_id, traits.c.value).where(any_of(traits.c.contact_id, "ids"))
+    return {row[0]: row[1] for row in conn.execute(asked, {"ids": sorted(ids)})}
+
+
 def clear_values(conn: sa.Connection, kept: Collection[str], now: datetime) -> int:
     """Empty the value of everybody who is not among `kept`; return of how many."""
     said = sa.select(traits.c.contact_id).where(sa.cast(traits.c.value, sa.Text) != "{}")
@@ -96,8 +107,24 @@ def page_after(conn: sa.Connection, contact_id: str) -> tuple[list[str], list[st
 
 def heard(conn: sa.Connection, ids: Sequence[str], names: Iterable[str]) -> dict[str, list[Heard]]:
     """Return of each contact the events of these names that walks have seen."""
+    return _heard(conn, _SEEN, ids, names)
+
+
+def fresh(conn: sa.Connection, ids: Sequence[str], names: Iterable[str]) -> dict[str, list[Heard]]:
+    """Return of each contact who may be profiled the events of these names that no walk has seen."""
+    return _heard(conn, _fresh_of(), ids, names)
+
+
+@lru_cache
+def _fresh_of() -> sa.Select[Any]:
+    return _FRESH.where(allowed())
+
+
+def _heard(
+    conn: sa.Connection, asked: sa.Select[Any], ids: Sequence[str], names: Iterable[str]
+) -> dict[str, list[Heard]]:
     found: defaultdict[str, list[Heard]] = defaultdict(list)
-    for id_, name, at, data in conn.execute(_SEEN, {"ids": ids, "names": sorted(names)}):
+    for id_, name, at, data in conn.execute(asked, {"ids": ids, "names": sorted(names)}):
         found[id_].append((name, to_micros(at), data))
     return found
 

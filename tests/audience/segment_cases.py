@@ -111,7 +111,8 @@ class Draw:
         if dice.random() < 0.6:
             value = {"worth": round(dice.uniform(0, 90), 2), "alive": dice.random(), "rfm": self.one("5-4-3", "1-1-1")}
             micros = int((NOW - timedelta(days=dice.uniform(0, 99))).timestamp() * 1e6)
-            traits = {"value": value, "interests": {self.one("shoes", "hats"): [dice.uniform(0, 5), micros]}}
+            interests = {topic: [dice.uniform(0, 40), micros] for topic in ("shoes", "hats") if dice.random() < 0.7}
+            traits = {"value": value, "interests": interests}
         return Person(f"p{number}", attributes, self.one(*ZONES), ordered, traits)
 
     def moment(self) -> datetime:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 
 import pytest
@@ -20,8 +20,11 @@ from engine.store import traits
 from engine.store.columns import to_micros
 from engine.store.connect import reading, writing
 from engine.store.consenting import ConsentChange, change_consents
-from engine.store.intake import NewEvent, record
+from engine.store.intake import NewEvent, record, ring
+from engine.store.membership import standing_in
 from engine.store.products import put_products
+from journeys.expression import Scope
+from journeys.person import interest, top_interest
 from journeys.project import Buying, Interests
 
 MORE = int(os.environ.get("SOJOURN_EXAMPLES", "1"))
@@ -82,6 +85,15 @@ def test_one_look_is_no_passion_and_somebody_who_showed_nothing_has_no_interest(
     assert share({}, "shoes", 0.3) == pytest.approx(0.3)
 
 
+@settings(max_examples=30 * MORE, deadline=None)
+@given(st.lists(SHOWN, max_size=12))
+def test_the_language_reads_the_same_share_and_the_same_strongest_topic(shown):
+    scores = add({}, shown, HALF)
+    scope = Scope(START, UTC, traits={"interests": scores})
+    assert interest("shoes", HALF)(scope) == pytest.approx(share(now_worth(scores, NOW, HALF), "shoes"))
+    assert top_interest(HALF)(scope) == next(iter(strongest(scores, HALF)), None)
+
+
 def test_a_topic_is_the_event_s_own_or_that_of_each_product_it_names_once():
     wanted, buying = Interests("family", {"bought": 8}), Buying("bought", items="items")
     products = {"S-1": "shoes", "7": "socks"}
@@ -137,13 +149,40 @@ def test_a_tick_that_dies_counts_nothing_and_the_next_counts_it_once(engine: Eng
         def die(*_):
             raise KeyboardInterrupt
 
-        patch.setattr(Interesting, "keep", die)
+        patch.setattr(Interesting, "forget", die)
         with pytest.raises(KeyboardInterrupt):
             engine.tick()
     assert held(engine, "a") == {}
     engine.drain()
     engine.drain()
     assert held(engine, "a") == {"a": {"hats": 1.0}}
+
+
+def test_who_is_parked_is_not_counted_and_counted_once_when_they_go_on(engine: Engine, monkeypatch):
+    say(engine, ("a", "viewed", {"family": "hats"}), ("b", "viewed", {"family": "hats"}))
+    with monkeypatch.context() as patch:
+        real = engine._walked
+
+        def broken(snapshots, moment):
+            walks, _ = real(snapshots, moment)
+            return [one for one in walks if one.snapshot.contact.id != "a"], {"a": "a bug"}
+
+        patch.setattr(type(engine), "_walked", lambda _, snapshots, moment: broken(snapshots, moment))
+        engine.tick()
+    assert held(engine, "a", "b") == {"b": {"hats": 1.0}}
+    with writing(engine.store) as conn:
+        ring(conn, ["a"], engine.clock.now())
+    engine.drain()
+    assert held(engine, "a", "b") == {"a": {"hats": 1.0}, "b": {"hats": 1.0}}
+
+
+def test_a_segment_hears_of_an_interest_by_the_event_that_shows_it(tmp_path: Path, store: sa.Engine):
+    engine = shop(tmp_path / "segments", store, DATA + "segments: {hatters: 'interest(\"hats\") > 0.3'}\n")
+    say(engine, *[("a", "viewed", {"family": "hats"})] * 3, ("b", "viewed", {"family": "socks"}))
+    engine.drain()
+    with reading(store) as conn:
+        assert standing_in(conn, "a") == {"hatters"}
+        assert standing_in(conn, "b") == frozenset()
 
 
 def test_who_refuses_profiling_has_no_interests_and_loses_those_they_had(engine: Engine):

@@ -19,6 +19,7 @@ from engine.store import buying, traits
 from engine.store.connect import reading, writing
 from engine.store.consenting import ConsentChange, change_consents
 from engine.store.intake import NewContact, NewEvent, add_contacts, record
+from engine.store.membership import count
 from engine.valuing import When, refresh, refreshed
 from journeys.project import Buying
 
@@ -30,8 +31,8 @@ def put(engine: Engine, events: list[tuple[str, str, datetime, dict]]) -> None:
     with writing(engine.store) as conn:
         people = sorted({who for who, *_ in events})
         add_contacts(conn, [NewContact(who) for who in people], START, lambda _, address: address)
-        count = conn.execute(sa.text("SELECT count(*) FROM events")).scalar()
-        news = [NewEvent(f"e{count + n}", *one) for n, one in enumerate((w, e, at, d) for w, e, at, d in events)]
+        before = conn.execute(sa.text("SELECT count(*) FROM events")).scalar()
+        news = [NewEvent(f"e{before + n}", *one) for n, one in enumerate((w, e, at, d) for w, e, at, d in events)]
         record(conn, news, START)
 
 
@@ -104,6 +105,21 @@ def test_a_night_says_of_everybody_what_they_are_worth_and_how_likely_they_come(
     people = [one["people"] for one in found["tiers"]]
     assert sum(people) == 299
     assert people[0] == pytest.approx(60, abs=1)
+
+
+def test_a_night_moves_people_between_segments_of_value_and_a_second_one_writes_nothing(
+    tmp_path: Path, store: sa.Engine
+):
+    engine = shop(tmp_path / "tiers", store, DATA + "segments: {best: value.tier == 'high'}\n")
+    put(engine, crowd())
+    engine.drain()
+    with reading(store) as conn:
+        assert count(conn, "best") == 0
+    refresh(engine)
+    engine.drain()
+    with reading(store) as conn:
+        assert count(conn, "best") == 60
+    assert refreshed(store, engine.project.data, When(START)).written == 0
 
 
 def test_too_few_customers_have_their_fifths_and_nobody_can_tell_more(engine: Engine):
