@@ -23,6 +23,7 @@ from channels.mail_settings import MailSettings, mail_settings
 from channels.mime import AddressRefused, Letterhead, Mail, address, letterhead, split
 from channels.templates import Library, Rendered, Template
 from channels.webhook import METHOD
+from engine.store.consenting import may_track
 from engine.store.delivering import WEBHOOK, Delivery, Draft
 from engine.tokens import Tokens
 from journeys import Journey
@@ -135,12 +136,23 @@ class Letters:
         head, how = self._head(delivery), self._how(delivery.channel)
         leaves = not delivery.transactional
         mail = Mail(
-            delivery.key, to, rendered.subject, rendered.text, rendered.html, now.replace(microsecond=0),
+            delivery.key, to, rendered.subject, rendered.text, self._seen(delivery, rendered.html),
+            now.replace(microsecond=0),
             unsubscribe_url=self._page("unsubscribe_url", delivery.key) if leaves else "",
             unsubscribe_mailto=self._mailbox("leave", delivery.key, how) if leaves else "",
         )  # fmt: skip
         sender = self._mailbox("bounce", delivery.key, how) or head.address
         return Envelope(delivery.key, to, dkim.sign(head.pack(mail), how.signers), sender=sender), draft
+
+    def _seen(self, delivery: Delivery, html: str) -> str:
+        """Return the HTML with the picture that shows an open, for those who consent to that and nobody else."""
+        if self.project.opens == "off" or not html or not may_track(delivery.consents):
+            return html
+        picture = (
+            f'<img src="{self.project.base_url}/i/{self.tokens.opened(delivery.key)}" width="1" height="1" alt="">'
+        )
+        body, end, rest = html.rpartition("</body>")
+        return f"{body}{picture}{end}{rest}" if end else html + picture
 
     def _how(self, channel: str) -> MailSettings:
         """Return how mail of this channel is signed and where it comes back to; app.build has read it before."""

@@ -34,7 +34,7 @@ _WIDE: Final = 254  # the step byte says: both numbers follow in eight more char
 _TEXT: Final = 255  # the step byte says: the rest is the whole key in base64url
 _MAILBOX: Final = 62  # characters that fit behind "b+"
 _SEAL: Final = 16  # characters of base32: 80 bits of MAC
-_PURPOSES: Final = ("click", "unsubscribe", "preferences", "view", "bounce", "leave", "confirm")
+_PURPOSES: Final = ("click", "unsubscribe", "preferences", "view", "bounce", "leave", "confirm", "open")
 
 _Purposes = Mapping[str, "blake2b"]
 
@@ -102,6 +102,14 @@ class Tokens:
             for signers in self._signers
         ]
         return key if any(genuine) else None
+
+    def opened(self, key: str) -> str:
+        """Return the token of the picture that shows that a message was opened."""
+        return _make(self._signers[0]["open"], key, 0)
+
+    def read_opened(self, token: str) -> str | None:
+        """Return the send key, None unless we made the token of such a picture."""
+        return self._key("open", token)
 
     def read_confirm(self, token: str) -> str | None:
         """Return the send key, None unless we made the token to confirm."""

@@ -109,7 +109,7 @@ class Project:
     holdout: float
     decisions: Mapping[str, Any]  # defaults of `choose`, checked: policy, warmup, min_share, random, reward, context
     clicks: bool
-    opens: bool
+    opens: str  # off, or date_only: the day of the last one, of those who consent to `tracking`
     bot_filter: str
     webhooks: Mapping[str, Mapping[str, Any]]
     retention: Mapping[str, timedelta]

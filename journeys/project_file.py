@@ -110,7 +110,7 @@ def read_project(page: Page, root: Node, data: Data, at: tuple[Path, Mapping[str
         holdout=top.share("holdout", 0.0),
         decisions=_decisions(top, data),
         clicks=tracking.flag("clicks", True),
-        opens=tracking.flag("opens", False),
+        opens=_opens(tracking),
         bot_filter=tracking.choice("bot_filter", ("off", "basic", "strict"), "strict"),
         webhooks=_webhooks(top),
         retention=_retention(top),
@@ -147,6 +147,18 @@ def _keys(fields: Fields) -> tuple[str, ...]:
         return ()
     said = [item.raw for item in fields.items("keys")] if node.kind == "list" else [node.raw]
     return tuple(key for text in said for key in text.replace(",", " ").split())
+
+
+def _opens(tracking: Fields) -> str:
+    """Return whether opens are noted; YAML reads `off` and `no` as false."""
+    node = tracking.node_of("opens")
+    if node is not None and node.kind == "flag":
+        if not node.value:
+            return "off"
+        helps = ("of an open no more than its day may be kept, and of those alone who consent to `tracking`",)
+        tracking.page.add("S112", node, "`opens` is off or date_only", helps=helps)
+        return "off"
+    return tracking.choice("opens", ("off", "date_only"), "off")
 
 
 def _store(top: Fields, folder: Path) -> str:

@@ -62,6 +62,7 @@ PERSONAL: tuple[Belonging, ...] = (
     Belonging("enrollments", "contact_id", "pseudonym", "runs are counted", clears={"entry": {}, "values": {}}),
     Belonging("events", "contact_id", "pseudonym", "outcomes are counted: of the body what money needs stays"),
     Belonging("confirmations", "contact_id", "delete"),
+    Belonging("opens", "contact_id", "delete"),
     Belonging(
         "consents", "contact_id", "pseudonym", "when what was allowed: the proof for what was sent",
         clears={"ip": None, "source": "", "proof": None},

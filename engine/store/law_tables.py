@@ -22,6 +22,12 @@ confirmations = sa.Table(
 )  # fmt: skip
 sa.Index("confirmations_of_contact", confirmations.c.contact_id, confirmations.c.topic)
 
+opens = sa.Table(
+    "opens", metadata,  # the day on which somebody last opened a message, overwritten each time; no history
+    sa.Column("contact_id", sa.String(200), primary_key=True),
+    sa.Column("day", Instant, nullable=False),  # its midnight, UTC
+)  # fmt: skip
+
 tombstones = sa.Table(
     "tombstones", metadata,  # who asked to be forgotten: keyed hashes, so that no import brings them back
     sa.Column("digest", Key, primary_key=True),  # of the id, or of an address

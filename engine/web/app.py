@@ -26,6 +26,7 @@ from engine.web.doors import Doors
 from engine.web.events import Intake
 from engine.web.intake import doors as intake_doors
 from engine.web.limits import Strikes
+from engine.web.opens import Opens
 from engine.web.recording import Recorder
 
 Answer = Callable[[Request], Awaitable[Response]]
@@ -47,6 +48,7 @@ def build_app(doors: Doors) -> Starlette:
         Route("/u/{token}", consents.leave, methods=["POST"]),
         Route("/p/{token}", consents.list_topics),
         Route("/p/{token}", consents.choose_topics, methods=["POST"]),
+        Route("/i/{token}", Opens(doors).show),
         Route("/o/{token}", confirmations.ask),
         Route("/o/{token}", confirmations.confirm, methods=["POST"]),
         *intake_doors.routes(doors, strikes),

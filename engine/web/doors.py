@@ -24,6 +24,7 @@ class Facts:
     topics: Mapping[str, Topic]
     skip_after: timedelta
     bot_filter: str  # off, basic, strict
+    opens: str = "off"  # or date_only
     sources: Mapping[str, str] = field(default_factory=dict)  # write key -> source; "web" for one that is not named
 
     @classmethod
@@ -36,6 +37,7 @@ class Facts:
             topics=project.topics,
             skip_after=project.limits.skip_after,
             bot_filter=project.bot_filter,
+            opens=project.opens,
             sources=project.key_sources,
         )
 

@@ -35,6 +35,11 @@ def upgrade() -> None:
     )
     op.create_index("confirmations_of_contact", "confirmations", ["contact_id", "topic"])
     op.create_table(
+        "opens",
+        sa.Column("contact_id", sa.String(200), primary_key=True),
+        sa.Column("day", sa.BigInteger, nullable=False),
+    )
+    op.create_table(
         "tombstones",
         sa.Column("digest", sa.String(80), primary_key=True),
         sa.Column("at", sa.BigInteger, nullable=False),
@@ -49,7 +54,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """What is sealed stays sealed: open it with `sojourn keys rotate --open` before."""
-    for table in ("seals", "tombstones", "confirmations"):
+    for table in ("seals", "tombstones", "opens", "confirmations"):
         op.drop_table(table)
     with op.batch_alter_table("audit") as audit:
         audit.drop_column("digest")

@@ -54,7 +54,7 @@ def test_a_small_project_has_the_safe_defaults(loaded):
         timedelta(hours=36),
         "wait",
     )
-    assert (found.holdout, found.clicks, found.opens, found.bot_filter) == (0.0, True, False, "strict")
+    assert (found.holdout, found.clicks, found.opens, found.bot_filter) == (0.0, True, "off", "strict")
     assert (found.bind, found.base_url) == ("127.0.0.1:8000", "http://127.0.0.1:8000")
     assert found.decisions["policy"] == "thompson"
     assert (found.decisions["warmup"], found.decisions["min_share"], found.decisions["random"]) == (300, 0.005, 0.02)
