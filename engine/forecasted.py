@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from engine.app import rates
+from engine.app import pacing_of
 from engine.conflicts import Capped, capped
 from engine.forecast import DAY, Forecast, Foreseen
 from journeys.project import Project
@@ -75,7 +75,7 @@ def _scaled(counts: Counter[T], scale: float) -> dict[T, float]:
 
 def _saturated(plan: Foreseen, project: Project, scale: float) -> list[Saturated]:
     """Return the hours that bring a channel more than its rate carries in an hour; all journeys share it."""
-    limits = {channel: a_second * HOUR.total_seconds() for channel, a_second in rates(project).items()}
+    limits = {channel: a_second * HOUR.total_seconds() for channel, a_second in pacing_of(project).rates.items()}
     hours = Counter((row.channel, row.sent_at.replace(minute=0, second=0, microsecond=0)) for row in plan.sent)
     over = [
         Saturated(channel, at, count * scale, limits[channel])
