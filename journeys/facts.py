@@ -38,6 +38,16 @@ class Traffic:
 
 
 @dataclass(frozen=True, slots=True)
+class Group:
+    """A segment. `entered`: in 30 days; `age` in days; `was`: its share of contacts when filled, None: too few."""
+
+    people: int
+    entered: int
+    age: float
+    was: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What is known about people. A name that is missing was never seen."""
 
@@ -51,6 +61,9 @@ class Facts:
     """(segment, channel) -> share of the segment without an address on the channel; segment "" = everybody."""
     subscribed: Mapping[str, float] | None = None  # topic -> share of contacts; missing: nobody; None: nobody looked
     waiting: Mapping[tuple[str, str], int] = field(default_factory=dict)  # journey, state -> contacts in it now
+    segments: Mapping[str, Group] = field(default_factory=dict)  # those that are filled
+    overlaps: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    """(one, other) -> share of the one's people who are in the other, too; segments of a few people are left out."""
 
     @property
     def known(self) -> bool:

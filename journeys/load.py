@@ -10,6 +10,7 @@ from journeys.build import build
 from journeys.campaign import Campaign, read_campaign
 from journeys.check import check
 from journeys.check_names import noted
+from journeys.check_segments import check_segments
 from journeys.data_file import read_data
 from journeys.facts import NO_FACTS, Facts
 from journeys.fragments import Fetch, Shelf
@@ -88,6 +89,7 @@ def load(root: Path, env: Mapping[str, str], ask: Ask = _nobody) -> Definitions:
             files[journey.name] = loaded.files
     campaigns, found = _campaigns(root, project, tuple(journeys))
     problems, texts = problems + _found(found), texts | _texts(found)
+    problems += check_segments(project.data, facts) if project is not None else []
     return Definitions(project, journeys, _said(noted(problems, facts), texts), sources, files, campaigns)
 
 

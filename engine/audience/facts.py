@@ -20,7 +20,7 @@ from itertools import accumulate
 from typing import Any, NamedTuple
 
 from engine.audience.instants import around, hours, midnights
-from engine.audience.lines import Line, crossing, line_of
+from engine.audience.lines import FAR, Line, crossing, line_of
 from engine.audience.still import plain, still
 from journeys.bits import ORDER, Bit
 from journeys.expression import Expression, Scope
@@ -87,6 +87,8 @@ class _Facts:
             return _elapsed(one, bit.about, timedelta(days=two.constant))
         if (_dated(one) and still(two)) or (_dated(two) and still(one)):
             return _turning(bit, _crossed_days(one, two), complete=True)
+        if bit.about not in ("==", "!=") and {one.op, two.op} & {"interest"} and (still(one) or still(two)):
+            return _falling(bit)
         first, second = line_of(one), line_of(two)
         if first is not None and second is not None and not (still(one) and still(two)):
             return _crossing(bit, first, second)
@@ -157,6 +159,23 @@ def _elapsed(bit: Bit, op: str, span: timedelta) -> Look:
         if within is not None and (until is None or at + within < until):
             until = at + within + INSTANT
         return Fact(bool(test(scope.now - at, span)), until)
+
+    return look
+
+
+def _falling(bit: Bit) -> Look:
+    """Return the look of an interest beside something that stands still: it only falls, so it turns once or never."""
+
+    def look(scope: Scope) -> Fact:
+        value = bit.run(scope) is True
+        low, high = 0, int(FAR) * 86_400_000_000  # microseconds from now: as it is, and otherwise
+        if (bit.run(replace(scope, now=scope.now + high * INSTANT)) is True) is value:
+            return Fact(value)
+        while high - low > 1:
+            middle = (low + high) // 2
+            same = (bit.run(replace(scope, now=scope.now + middle * INSTANT)) is True) is value
+            low, high = (middle, high) if same else (low, middle)
+        return Fact(value, scope.now + high * INSTANT)
 
     return look
 

@@ -1,4 +1,4 @@
-"""What lint, plan and previews ask about people: eleven statements, however many people and journeys there are.
+"""What lint, plan and previews ask about people: a fixed number of statements, however many people and journeys there are.
 
 Rules
 - Shares of contacts are taken from a sample of at most SAMPLE, spread evenly over the contacts by id: the same store
@@ -16,6 +16,7 @@ from datetime import datetime, timedelta, tzinfo
 
 import sqlalchemy as sa
 
+from engine.store.grouping import groups, overlaps
 from engine.store.sets import any_of
 from engine.store.snapshots import Glimpse, Needs, glance
 from engine.store.tables import addresses, contacts, decisions, enrollments, events, moves
@@ -58,6 +59,8 @@ def facts(conn: sa.Connection, asked: Inquiry) -> Facts:
         unaddressed=_unaddressed(people, asked, reach),
         subscribed=_subscribed(conn, ids),
         waiting=_waiting(conn),
+        segments=groups(conn, now),
+        overlaps=overlaps(conn, ids),
     )
 
 

@@ -195,3 +195,8 @@ def _enrolled(conn: sa.Connection, ids: Collection[str]) -> Sequence[str]:
         one_of(enrollments.c.contact_id, ids), enrollments.c.status == "active"
     )
     return conn.execute(query).scalars().all() if ids else ()
+
+
+def exists(conn: sa.Connection, contact_id: str) -> bool:
+    """Return whether there is such a contact."""
+    return conn.execute(sa.select(contacts.c.id).where(contacts.c.id == contact_id)).first() is not None
