@@ -197,8 +197,9 @@ def _delivery(row: sa.Row[Any]) -> Delivery:
     facts: list[Any] = list(row)
     attributes, consents, address, suppressed, placed = facts[-5:]
     words = frozenset((consents or "").split())
-    who = {"attributes": attributes or {}, "consents": words, "address": address, "suppressed": bool(suppressed)}
-    return Delivery(*facts[:-5], **who, placed=bool(placed))
+    who: dict[str, Any] = {"attributes": attributes or {}, "consents": words, "address": address}
+    who |= {"suppressed": bool(suppressed), "placed": bool(placed)}
+    return Delivery(*facts[:-5], **who)
 
 
 def prepare(conn: sa.Connection, drafts: Sequence[Draft], owner: str) -> None:
