@@ -21,11 +21,12 @@ from hypothesis.stateful import (
 
 from channels.captured import CapturedChannel
 from channels.failpoints import armed
-from engine.app import Options, build
+from engine.app import Options, build, digest_of
 from engine.clock import SimulatedClock
 from engine.deploying import deploy
 from engine.drill.checks import Sent, account, name_of
 from engine.drill.ground import START, Setting, definitions, lay, people, settle
+from engine.erasing import erase, figures
 from engine.failpoints import Exit, Strike
 from engine.planning import Wish
 from engine.store.connect import open_store, reading, writing
@@ -52,6 +53,7 @@ class Person:
     """What must be true of one contact, by the page of Python."""
 
     here: bool = False
+    erased: bool = False
     consents: bool = True
     stage: int = 0  # 0: not in, 1: hello is due, 2: again is due, 3: over
     due: datetime | None = None
@@ -82,6 +84,8 @@ class Machine(RuleBasedStateMachine):
 
     @rule(n=WHO)
     def enrol(self, n: int) -> None:
+        if self.people[n].erased:
+            return
         settle(self.store, self.folder, [people(4)[n]], self.clock.now())
         self.people[n].here = True
 
@@ -111,6 +115,14 @@ class Machine(RuleBasedStateMachine):
         self.wait = wait
         self.write()
         deploy(self.store, definitions(self.folder), Wish(), self.clock.now())
+
+    @precondition(lambda self: self.clock.now() > START + timedelta(days=2))
+    @rule(n=WHO)
+    def erase(self, n: int) -> None:
+        digest, files = digest_of(self.engine.project), definitions(self.folder)
+        erase(self.store, [f"p{n}"], figures(files.project, files.journeys.values()), (digest, self.clock.now))
+        if self.people[n].here:
+            self.people[n] = Person(erased=True, messages=[])
 
     @rule()
     def tick(self) -> None:
