@@ -165,6 +165,7 @@ def _next(wish: Wish, played: Played) -> list[str]:
             f"{go} simulate cart_recovery --contact {person} --event cart_abandoned:value=80,items_count=1",
             "and next time",
         ),
+        (f"{go} segment history lapsed_90d -n 30", "a segment that time fills, day by day"),
         (f"{go} mailbox", "the mails of the last week"),
         (f"sojourn demo --contacts {ENOUGH} --keep big-demo", "enough people for the outliers (some minutes)"),
     ]

@@ -124,8 +124,11 @@ def history(
     with session.store(project) as store, reading(store) as conn:
         if what in project.data.segments:
             size = membership.count(conn, what)
-            days = segment_log.days(conn, what, size, (session.now(), most, zone))
-            return Answer({"segment": what, "people": size, "days": days}, [what, *_chart(days)])
+            now, moved = session.now(), segment_log.last(conn, what, session.now())
+            still = now - moved > timedelta(days=most)
+            days = segment_log.days(conn, what, size, (moved if still else now, most, zone))
+            note = [f"  nobody has moved since {moment(moved, zone)}"] if still else []
+            return Answer({"segment": what, "people": size, "days": days}, [what, *_chart(days), *note])
         if not exists(conn, what):
             there = ", ".join(project.data.segments) or "none"
             raise NotFound(f'"{printable(what)}" is neither a segment ({there}) nor a contact')

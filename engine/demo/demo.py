@@ -23,6 +23,7 @@ from engine.deploying import deploy
 from engine.planning import Wish as Changes
 from engine.report.page import page
 from engine.simulate import CROWD, Virtual
+from engine.store import membership
 from engine.store.connect import open_store, reading
 from engine.store.tables import to_micros
 from engine.world import People, World
@@ -33,6 +34,7 @@ START = datetime(2025, 8, 10, tzinfo=UTC)
 
 LEARN_EVERY = timedelta(hours=6)
 MAIL_DAYS = 7
+LAPSED = "lapsed_90d"
 STORE, MAILBOX, REPORT = "sojourn.db", "mailbox", "report.html"
 
 
@@ -85,16 +87,27 @@ def play(wish: Wish, stage: Stage) -> Played:
         stage.begin("live", wish.days)
         crowd, mail = _go_live(wish, definitions, world, halves)
         crowd.recall(lived.coming, lived.memory)
+        before = _inside(crowd)
         crowd.live(wish.end, lambda at: stage.at((at - wish.live_at) / timedelta(days=1)))
         done = crowd.virtual.ticked
         says = f"{wish.days} days, {len(definitions.journeys)} journeys, learning every 6 hours"
-        stage.end(f"{says}: {done.sends:,} messages, {done.holds:,} times held")
+        stage.end(f"{says}: {done.sends:,} messages, {done.holds:,} times held; {_filled(before, _inside(crowd))}")
         stage.begin("mail")
         save(crowd.virtual.engine.store, wish.folder / STORE)
         stage.end(f"{mail.kept:,} real MIME messages of the last {min(MAIL_DAYS, wish.days)} days in {MAILBOX}/")
         played = _reported(wish, stage, crowd, mail)
         crowd.virtual.engine.close()
     return played
+
+
+def _inside(crowd: Crowd) -> int:
+    """Return how many people are in the segment that the shop wins back."""
+    with reading(crowd.virtual.engine.store) as conn:
+        return membership.sizes(conn).get(LAPSED, 0)
+
+
+def _filled(before: int, now: int) -> str:
+    return f"segment {LAPSED}: {before:,} people, then {now:,}"
 
 
 def _people(wish: Wish, stage: Stage) -> tuple[Definitions, World]:

@@ -37,7 +37,14 @@ from engine.world import World
 
 HALVES = 2
 WORTH_A_PROCESS = 20_000  # person-days: below, starting one takes longer than it saves
-COMMON = ("deployments", "dictionaries", "schedules", "suppressions", "templates")  # both halves may have the same row
+COMMON = (
+    "deployments",
+    "dictionaries",
+    "schedules",
+    "segment_numbers",
+    "suppressions",
+    "templates",
+)  # both halves may have the same row
 
 At = Callable[[float], None]
 

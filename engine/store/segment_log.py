@@ -46,6 +46,14 @@ def filled(conn: sa.Connection) -> dict[str, datetime]:
     return {row.name: row.filled_at for row in conn.execute(sa.select(n.name, n.filled_at).where(n.version != ""))}
 
 
+def last(conn: sa.Connection, segment: str, now: datetime) -> datetime:
+    """Return when somebody moved last, now when nobody ever did."""
+    found: datetime | None = conn.execute(
+        sa.select(sa.func.max(m.at, type_=m.at.type)).where(m.segment == segment)
+    ).scalar()
+    return found or now
+
+
 def days(conn: sa.Connection, segment: str, size: int, span: tuple[datetime, int, tzinfo]) -> list[Day]:
     """Return the last days of a segment, oldest first, counted back from its size now.
 

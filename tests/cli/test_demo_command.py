@@ -23,7 +23,7 @@ def test_what_it_offers_next_works(tmp_path, capsys):
     assert main(["demo", "--keep", str(folder), *SMALL]) == 0
     said = capsys.readouterr().out.splitlines()
     offered = [line.split("sojourn ", 1)[1].split() for line in said if "sojourn -C" in line]
-    assert len(offered) == 5
+    assert len(offered) == 6
     for words in offered:
         assert main(words) == 0, words
         capsys.readouterr()

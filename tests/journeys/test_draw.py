@@ -54,7 +54,7 @@ def test_several_events_with_one_way_share_an_arrow(shop):
     lines = draw(shop.journeys["winback"]).split("\n")
     arrow = "⧖ reaction ──clicked or app_opened within 7d──▶ ✉ warm   after 1d, email/winback_picks ──▶ ask_why"
     assert arrow in lines
-    assert lines[1] == "▶ segment lapsed_90d, daily 06:00, at most 400/day"
+    assert lines[1] == "▶ segment lapsed_90d, at most 400/day"
 
 
 def test_every_state_is_drawn_once(shop):
