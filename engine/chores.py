@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from engine import interesting, retaining, tending, valuing
+from engine import gathering, interesting, retaining, tending, valuing
 from engine.errors import StoreUnavailable
 from engine.store import choring
 from engine.store.connect import reading, writing
@@ -63,6 +63,7 @@ CHORES: tuple[Periodic, ...] = (
     Periodic("mail", tending.EVERY, tending.tend, sends=True),
     Periodic("interests", NIGHTLY, interesting.recount),
     Periodic("value", NIGHTLY, valuing.refresh),
+    Periodic("targeting", NIGHTLY, gathering.refresh),
     Periodic("retention", NIGHTLY, retaining.nightly),
 )
 """Add yours here: `Periodic("value", NIGHTLY, value.refresh)`."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,12 +59,19 @@ def refresh(engine: Engine) -> str | None:
     """Make the arrays and the weights of this night; the nightly chore."""
     if engine.project.data.buying is None:
         return None
+    if find_spec("scipy") is None:
+        return "nobody is learned about: targeting needs scipy (pip install 'sojourn[ml]')"
     night = gathered(engine.store, engine.project, engine.clock.now())
     return f"{night.arrays.lines:,} lines of {night.arrays.people:,} people read; {_said(night)}"
 
 
 def _said(night: Night) -> str:
     return f"targeting {night.targeting.version}" if night.targeting else night.why
+
+
+def forget(root: Path) -> int:
+    """Drop the arrays of a project, because somebody in them is erased; they are made anew when they are needed."""
+    return arrays_file.forget(root / FOLDER)
 
 
 def current(store: sa.Engine, project: Project, now: datetime, say: Say = _quiet) -> Night:

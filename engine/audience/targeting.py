@@ -156,7 +156,8 @@ def _lessons(arrays: Arrays, people: Ints, draw: tuple[int, int], *, new: bool) 
         look = _looked(arrays, own, product) if new else wanted(arrays, own, before=True)
         bought = np.zeros(known.people, np.bool_)
         bought[later.who[inside & own[later.item]]] = True
-        yield _lesson(features(known, look)[base], bought[base], chance)
+        if bought[base].any() and not bought[base].all():
+            yield _lesson(features(known, look)[base], bought[base], chance)
 
 
 def _looked(arrays: Arrays, own: Flags, product: int) -> Wanted:

@@ -72,7 +72,7 @@ def erase(
     scrub: Annotated[bool, typer.Option(help="Rewrite the database's files, too; a big store takes a while.")] = True,
 ) -> Answer:
     """Forget people: what was theirs goes for good, what was counted stays nameless, no import brings them back."""
-    from engine import erasing
+    from engine import erasing, gathering
     from engine.app import digest_of
     from engine.store.connect import reading
 
@@ -91,6 +91,7 @@ def erase(
         how = (digest_of(project), session.now)
         with session.bar("people", len(ids)) as bar:
             done = erasing.erase(store, ids, _kept(definitions, store), how, bar.advance)
+        gathering.forget(project.root)
         session.note("rewriting the database's files ...") if scrub else None
         again = erasing.scrub(store) if scrub else "--no-scrub: the database's files were not rewritten"
         copies = erasing.copies(session.url(project))
