@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from engine.app import Options, build, read
 from engine.clock import SimulatedClock
 from engine.engine import Engine
+from engine.store.connect import create, open_store, writing
 from journeys.project import Definitions
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -38,6 +39,14 @@ interests:
   weights: {viewed: 1, clicked: 2, bought: 8}
   half_life: 90d
 """
+
+
+def memory() -> sa.Engine:
+    """Return an empty store in memory: for what no database can change."""
+    store = open_store("sqlite://")
+    with writing(store) as conn:
+        create(conn)
+    return store
 
 
 def defined(folder: Path, data: str = DATA) -> Definitions:

@@ -112,11 +112,11 @@ def engine(tmp_path: Path, store: sa.Engine) -> Engine:
     rng = np.random.default_rng(5)
     news = [
         NewEvent(f"b{n}.{k}", f"c{n:03}", "bought", START - timedelta(days=float(ago)), {"total": float(20 + n % 7)})
-        for n in range(240)
+        for n in range(160)
         for k, ago in enumerate(rng.uniform(1, 300, 2 if n % 2 else 14) if n % 2 == 0 else rng.uniform(200, 300, 2))
     ]
     with writing(store) as conn:
-        people = [NewContact(f"c{n:03}", {"age": 20 + n % 50} if n % 4 else {}) for n in range(240)]
+        people = [NewContact(f"c{n:03}", {"age": 20 + n % 50} if n % 4 else {}) for n in range(160)]
         add_contacts(conn, people, START, lambda _, address: address)
         record(conn, news, START)
         change_consents(conn, [ConsentChange("c000", "", "profiling", granted=False, source="test")], START)
@@ -139,7 +139,7 @@ def test_a_rule_is_a_segment_with_exactly_its_members(engine: Engine):
             assert set(inside) - {"c000"} == {people.ids[n] for n in np.flatnonzero(rows)}
         around = discovering.Around(conn, data, START, engine.zone)
         cards = discovering.cards(around, wanted, people, found)
-    assert sum(card.group.people for card in cards) == 239
+    assert sum(card.group.people for card in cards) == 159
     assert {card.looked_so > 0 for card in cards} <= {True, False}
     assert max(card.bought_next or 0 for card in cards) > 0.5
 
@@ -148,7 +148,7 @@ def test_people_who_miss_a_figure_are_in_no_group_and_counted(engine: Engine):
     wanted = discovering.asked(engine.project.data, ["contact.age", "count(bought)"])
     with reading(engine.store) as conn:
         people = discovering.table(conn, engine.project.data, wanted, START)
-    assert (len(people.ids), people.left) == (180, 59)
+    assert (len(people.ids), people.left) == (120, 39)
 
 
 @pytest.mark.parametrize(

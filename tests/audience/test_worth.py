@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 import sqlalchemy as sa
-from counter import DATA, START, shop
+from counter import DATA, START, memory, shop
 
 from engine.audience import lead as leads
 from engine.audience import worth as worths
@@ -55,6 +56,13 @@ def crowd(seed: int = 5, people: int = 300) -> list[tuple[str, str, datetime, di
 @pytest.fixture
 def engine(tmp_path: Path, store: sa.Engine) -> Engine:
     return shop(tmp_path / "project", store)
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Iterator[Engine]:
+    made = shop(tmp_path / "plain", memory())
+    yield made
+    made.close()
 
 
 def told(engine: Engine, contact_id: str) -> dict:
@@ -107,9 +115,8 @@ def test_a_night_says_of_everybody_what_they_are_worth_and_how_likely_they_come(
     assert people[0] == pytest.approx(60, abs=1)
 
 
-def test_a_night_moves_people_between_segments_of_value_and_a_second_one_writes_nothing(
-    tmp_path: Path, store: sa.Engine
-):
+def test_a_night_moves_people_between_segments_of_value_and_a_second_one_writes_nothing(tmp_path: Path):
+    store = memory()
     engine = shop(tmp_path / "tiers", store, DATA + "segments: {best: value.tier == 'high'}\n")
     put(engine, crowd())
     engine.drain()
@@ -120,31 +127,33 @@ def test_a_night_moves_people_between_segments_of_value_and_a_second_one_writes_
     with reading(store) as conn:
         assert count(conn, "best") == 60
     assert refreshed(store, engine.project.data, When(START)).written == 0
+    engine.close()
 
 
-def test_too_few_customers_have_their_fifths_and_nobody_can_tell_more(engine: Engine):
-    put(engine, crowd(people=40))
-    done = refreshed(engine.store, engine.project.data, When(START))
+def test_too_few_customers_have_their_fifths_and_nobody_can_tell_more(plain: Engine):
+    put(plain, crowd(people=40))
+    done = refreshed(plain.store, plain.project.data, When(START))
     assert done.worth is not None
     assert "there are 40 and" in done.worth.missing
-    assert told(engine, "c003").keys() == {"orders", "spent", "rfm", "recency", "frequency", "monetary"}
+    assert told(plain, "c003").keys() == {"orders", "spent", "rfm", "recency", "frequency", "monetary"}
     assert done.lead is not None
     assert "cannot tell yet" in done.lead.why_not
 
 
-def test_without_the_extra_the_fifths_are_said_and_what_to_install(engine: Engine, monkeypatch):
+def test_without_the_extra_the_fifths_are_said_and_what_to_install(plain: Engine, monkeypatch):
     def missing(*_):
         raise ConfigError("lifetime value needs scipy: pip install 'sojourn[ml]'")
 
     monkeypatch.setattr(worths, "fit_purchases", missing)
-    put(engine, crowd())
-    assert "pip install 'sojourn[ml]'" in (refresh(engine) or "")
-    assert told(engine, "c003")["frequency"] == 5
+    put(plain, crowd())
+    assert "pip install 'sojourn[ml]'" in (refresh(plain) or "")
+    assert told(plain, "c003")["frequency"] == 5
 
 
-def test_without_buying_and_goal_there_is_nothing_to_do(tmp_path: Path, store: sa.Engine):
-    engine = shop(tmp_path / "bare", store, DATA.partition("buying:")[0])
+def test_without_buying_and_goal_there_is_nothing_to_do(tmp_path: Path):
+    engine = shop(tmp_path / "bare", memory(), DATA.partition("buying:")[0])
     assert refresh(engine) is None
+    engine.close()
 
 
 def test_a_quarter_of_two_thousand_has_a_fit_of_its_own():

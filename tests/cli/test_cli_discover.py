@@ -31,7 +31,7 @@ def test_groups_become_cards_a_map_and_a_segment(shop, sojourn):
     data = shop / "data.yaml"
     data.write_text(data.read_text("utf-8") + BUYING, "utf-8")
     assert "cannot tell yet" in sojourn("segment", "discover", "--now", NOW).out
-    buys(shop, 160)
+    buys(shop, 120)
     before = data.read_text("utf-8")
     said = sojourn("segment", "discover", "--now", NOW, "--k", "2", "-o", shop / "map.svg", "--write", "1=keen")
     assert said.code == 0, said.err
@@ -43,7 +43,7 @@ def test_groups_become_cards_a_map_and_a_segment(shop, sojourn):
     assert sojourn("lint").code == 0
     again = sojourn("segment", "discover", "--now", NOW, "--k", "2", "--json").json["data"]
     assert again["groups"][0]["overlaps"]["keen"] == 1.0
-    assert [group["people"] for group in again["groups"]] == [80, 80]
+    assert [group["people"] for group in again["groups"]] == [60, 60]
 
 
 def test_what_cannot_be_is_said_before_anything_is_read(shop, sojourn):
