@@ -11,6 +11,8 @@ import contextlib
 import fcntl
 import os
 import socket
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import IO
 
@@ -21,6 +23,9 @@ from engine.store.connect import reading
 ALONE, MANY = "sojourn serve", "sojourn cluster"
 _NAME = "PGAPPNAME"  # what PostgreSQL's own client library calls a program's connections
 
+SKEW = 2.0  # seconds by which clocks may part before somebody is told
+
+_CLOCK = sa.text("SELECT extract(epoch FROM clock_timestamp())")
 _OTHERS = sa.text(
     "SELECT DISTINCT application_name FROM pg_stat_activity WHERE datname = current_database() "
     "AND application_name LIKE 'sojourn %' AND application_name <> :mine ORDER BY 1"
@@ -69,3 +74,12 @@ def others(store: sa.Engine, role: str) -> list[str]:
     met = (ALONE,) if role == MANY else (ALONE, MANY)
     found = [name.removeprefix(kind).split() for name in names for kind in met if name.startswith(f"{kind} ")]
     return [f"{words[0]}, process {words[1]}" for words in found if len(words) == 2]
+
+
+def ahead(store: sa.Engine, now: Callable[[], datetime]) -> float:
+    """Return by how many seconds this machine's clock is ahead of a PostgreSQL store's, 0 where that is little."""
+    if store.dialect.name != "postgresql":
+        return 0.0
+    with reading(store) as conn:
+        early = now().timestamp() - float(conn.execute(_CLOCK).scalar_one())
+    return early if abs(early) > SKEW else 0.0

@@ -98,8 +98,12 @@ def _cluster(session: Session, definitions: Definitions) -> Callable[[sa.Engine]
 
 def _mark(session: Session, engine: Engine, role: str) -> Mark | None:
     """Leave a mark beside a SQLite store, and say so when somebody else serves this one."""
-    from engine.presence import Mark, others
+    from engine.presence import Mark, ahead, others
 
+    if early := ahead(engine.store, engine.clock.now):
+        session.warn(
+            f"warning: this machine's clock is {early:+.0f} s from the database's, and messages leave by it; set it"
+        )
     url, mark = session.url(engine.project), None
     here = others(engine.store, role)
     if url.startswith("sqlite:///"):

@@ -43,6 +43,9 @@ PATIENCE = timedelta(seconds=30)
 PAUSES = (0.1, 0.2, 0.4, 0.8, 1.5, 2.0, 2.0, 2.0, 2.0)
 """Seconds between two attempts to write what has happened into a server that does not answer."""
 
+VANISHED = {"connect_timeout": 5, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+"""Seconds after which PostgreSQL's library gives up a server that does not answer any more, unless the address says."""
+
 _TICKS = 7_305_119  # a number of our own among a database's advisory locks
 _BESIDE = sa.text(f"SELECT pg_advisory_xact_lock_shared({_TICKS})")
 _ALONE = sa.text(f"SELECT pg_advisory_xact_lock({_TICKS})")
@@ -88,6 +91,8 @@ def open_store(
     give_keys(engine, sealing)
     if engine.dialect.name == "sqlite":
         _teach_sqlite(engine, durability, patience)
+    elif durability == "full":
+        sa.event.listen(engine, "connect", _durable)
     try:
         with reading(engine) as conn:
             conn.execute(sa.text("SELECT 1"))
@@ -222,7 +227,8 @@ def _file(address: sa.URL) -> Path | None:
 
 def _pool(address: sa.URL) -> dict[str, Any]:
     if not address.drivername.startswith("sqlite"):
-        return {"pool_pre_ping": True}
+        patient = {name: value for name, value in VANISHED.items() if name not in address.query}
+        return {"pool_pre_ping": True, "connect_args": patient}
     if _file(address) is not None:
         return {}
     # A store in memory is its connection: there is one, and threads take turns.
@@ -250,6 +256,14 @@ def _teach_sqlite(engine: sa.Engine, durability: str, patience: timedelta) -> No
 
     sa.event.listen(engine, "connect", connected)
     sa.event.listen(engine, "begin", begun)
+
+
+def _durable(connection: Any, _record: object) -> None:
+    """Have a server wait for its disk, should it return from commits before: mails leave by what was committed."""
+    connection.execute(
+        "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+    )
+    connection.commit()
 
 
 def _begin(conn: sa.Connection, words: str) -> None:
