@@ -221,13 +221,13 @@ def _drawn_up(dialect: str) -> sa.Update:
 
 def intend(conn: sa.Connection, keys: Sequence[str], owner: str, now: datetime) -> frozenset[str]:
     """Write `sending` for those that may still go, end the withdrawn ones as `suppressed`; return the first."""
-    asked = {"keys": json.dumps(list(keys)), "mine": owner, "judge": judged(conn, now)}
+    asked = {"keys": list(keys), "mine": owner, "judge": judged(conn, now)}
     if conn.dialect.name == "postgresql":
         conn.execute(_recipients(), {"wanted": list(keys)}).all()  # nobody withdraws between the answer and the commit
-    objections = {row.key: _objection(row) for row in conn.execute(_asked(conn.dialect.name), asked).all()}
+    objections = {row.key: _objection(row) for row in conn.execute(_asked(), asked).all()}
     going = frozenset(key for key, objection in objections.items() if objection is None)
-    begun = asked | {"keys": json.dumps(sorted(going)), "moment": now}
-    if going and conn.execute(_begin(conn.dialect.name), begun).rowcount != len(going):
+    begun = asked | {"keys": sorted(going), "moment": now}
+    if going and conn.execute(_begin(), begun).rowcount != len(going):
         raise ClaimLost("another worker took these messages in between; nothing was sent")
     _keep(conn, [key for key, objection in objections.items() if objection == PAUSED])
     ended = {key: why for key, why in objections.items() if why not in (None, PAUSED)}
@@ -254,18 +254,19 @@ def _mine() -> sa.ColumnElement[bool]:
 
 
 @lru_cache
-def _begin(dialect: str) -> sa.Update:
-    """Return the statement that writes `sending`; like the question before it made once, it runs with every group."""
-    keys = listed(dialect, "keys", ("key",), plain=True)
+def _begin() -> sa.Update:
+    """Return the statement that writes `sending`; like the question before it made once, it runs with every group.
+
+    The keys are one array: a planner sees how few they are, and does not read whole tables to join them.
+    """
     at = sa.bindparam("moment", type_=d.sent_at.type)
-    return sa.update(deliveries).where(d.key.in_(sa.select(keys.c.key)), _mine()).values(status="sending", sent_at=at)
+    return sa.update(deliveries).where(any_of(d.key, "keys"), _mine()).values(status="sending", sent_at=at)
 
 
 @lru_cache
-def _asked(dialect: str) -> sa.Select[Any]:
+def _asked() -> sa.Select[Any]:
     """Return the last question before messages go."""
     a = addresses.c
-    keys = listed(dialect, "keys", ("key",), plain=True)
     here = sa.and_(a.contact_id == d.contact_id, a.channel == d.channel, a.address == d.address)
     place = (p.journey == d.journey) & p.state.in_(("", d.state))
     paused = sa.exists().where((p.journey == "") | place)
@@ -276,7 +277,7 @@ def _asked(dialect: str) -> sa.Select[Any]:
         )
         .join_from(deliveries, contacts, contacts.c.id == d.contact_id, isouter=True)
         .join(addresses, here, isouter=True)
-        .where(d.key.in_(sa.select(keys.c.key)), _mine())
+        .where(any_of(d.key, "keys"), _mine())
         .with_for_update(of=deliveries)
     )  # fmt: skip
 
