@@ -169,15 +169,17 @@ def calendar(values: Values, rules: Rules) -> Weeks:
     """Return what the usual way gives: campaign after campaign by its first week, each taking its best people."""
     found = np.full(values.shape, NONE, np.int8)
     heard = np.zeros((len(values), rules.weeks.shape[1]), np.int16)
+    told = np.zeros((int(rules.topics.max(initial=0)) + 1, *heard.shape), np.bool_)
     for one in np.argsort(rules.weeks.argmax(axis=1), kind="stable"):
         order = np.argsort(-values[:, one], kind="stable")
         order = order[values[order, one] > max(rules.floor, 0.0)]
-        free = rules.weeks[one] & (heard[order] < rules.cap)
+        free = rules.weeks[one] & (heard[order] < rules.cap) & ~told[rules.topics[one], order]
         order, free = order[free.any(axis=1)], free[free.any(axis=1)]
         order, free = order[: rules.volumes[one]], free[: rules.volumes[one]]
         week = np.argmin(np.where(free, heard[order], 999), axis=1)
         found[order, one] = week
         heard[order, week] += 1
+        told[rules.topics[one], order, week] = True
     return found
 
 

@@ -27,7 +27,6 @@ def run(ctx: typer.Context, name: NAME) -> Answer:
     session: Session = ctx.obj
     definitions = usable(session)
     one = campaign_called(definitions, name)
-    definitions, made = _with_journey(session, definitions, one)
     now = session.now()
     with session.store(session.project()) as store, night_of(session, store) as night:
         with reading(store) as conn:
@@ -40,6 +39,7 @@ def run(ctx: typer.Context, name: NAME) -> Answer:
             )
         about = f"up to {hearing:,} of {people:,} people" if hearing < people else f"{people:,} people"
         session.confirm(f"Let {about} enter {one.journey}? This can send mail to real people.")
+        definitions, made = _with_journey(session, definitions, one)
         deployed = _deployed(session, store, definitions, one)
         run_id, mine, count = go(store, definitions, night, one, now)
     audience = mine.audience

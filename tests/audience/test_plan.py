@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import linprog
 
 from engine.audience.plan import NONE, Rules, calendar, plan, total
 
@@ -39,8 +40,6 @@ def test_every_rule_is_kept(seed):
 
 
 def test_it_brings_nearly_what_a_linear_program_finds_and_more_than_the_calendar():
-    from scipy.optimize import linprog
-
     for seed in range(2):
         chance = np.random.default_rng(seed)
         people, count, weeks = 80, 5, 3
