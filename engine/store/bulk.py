@@ -20,7 +20,8 @@ import sqlalchemy as sa
 Many = sa.Insert | sa.Update
 Columns = list[Sequence[Any]]
 
-_PLACE = re.compile(r"%\((\w+)\)s(?:::([A-Z][A-Z ]*[A-Z]))?")
+_TYPE = r"(?!(?:AND|OR|FROM|WHERE|RETURNING|ON)\b)[A-Z]+"  # a type may be several words; what follows it is none
+_PLACE = re.compile(rf"%\((\w+)\)s(?:::({_TYPE}(?: {_TYPE})*))?")
 _ROWS = "sojourn_rows"
 
 
