@@ -60,7 +60,7 @@ class Visit:
 
 def traces(ask: Ask) -> Found:
     """Let 5,000 readers of one mail follow its links; hold what was called a click against who it was."""
-    count = ask.some(5000, 250)
+    count = ask.some(5000, 200)
     chance = ask.chance
     kinds = {f"r{n:08}:1": kind for n, kind in enumerate(chance.choices(KINDS, SHARES, k=count))}
     visits = sorted((v for key, kind in kinds.items() for v in _trace(key, kind, chance)), key=lambda v: v.after)

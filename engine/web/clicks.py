@@ -75,8 +75,9 @@ class Clicks:
         now = self._doors.now()
         rule = machine_rule(request, link, now, self._doors.facts.bot_filter)
         earlier: list[str] = []
-        if not rule and self._doors.facts.bot_filter == "strict":
-            rule, earlier = self._crowded(request, link, number, now)
+        if rule in ("", "early") and self._doors.facts.bot_filter == "strict":
+            crowded, earlier = self._crowded(request, link, number, now)
+            rule = rule or crowded  # what came too early shows what comes with it, a moment later
         await self._recorder.record([_event(link, number, now, rule)])
         if earlier:
             await run_in_threadpool(self._take_back, earlier)
