@@ -85,8 +85,9 @@ COMMANDS = (
         "engine.cli.tick:tick", ("sojourn tick", "sojourn tick --dry-run", "*/5 * * * *  sojourn -C /srv/shop tick -q"),
     ),
     Command(
-        "run", "serve", "[--bind H:P] [--no-send] [--every 5s]", "the same all day, with the web pages",
-        "engine.cli.serve:serve", ("sojourn serve", "sojourn serve --bind 127.0.0.1:9000 --every 2s"),
+        "run", "serve", "[--bind H:P] [--no-send] [--every 5s] [--cluster]", "the same all day, with the web pages",
+        "engine.cli.serve:serve",
+        ("sojourn serve", "sojourn serve --bind 127.0.0.1:9000 --every 2s", "sojourn serve --cluster"),
     ),
     Command(
         "run", "plan", "[JOURNEY...] [--exit-code]", "what a deploy would change, and for whom", "engine.cli.plan:plan",
