@@ -17,6 +17,8 @@ PARKED = sa.text("status = 'parked'")
 
 
 def upgrade() -> None:
+    op.drop_index("addresses_by_address", "addresses")
+    op.create_index("addresses_by_address", "addresses", ["address", "channel"])
     op.create_table(
         "accepted",
         sa.Column("key", sa.String(80), primary_key=True),
@@ -30,6 +32,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_index("addresses_by_address", "addresses")
+    op.create_index("addresses_by_address", "addresses", ["channel", "address"])
     op.drop_index("enrollments_parked", "enrollments")
     op.drop_index("deliveries_in_doubt", "deliveries")
     op.drop_table("ledgers")
