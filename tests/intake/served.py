@@ -44,7 +44,7 @@ def serving(folder: Path) -> Iterator[Served]:
     store = open_store(f"sqlite:///{folder / 'store.db'}", durability="normal")
     with writing(store) as conn:
         create(conn)
-    facts = Facts("shop", tuple(KEYS), DATA.events, {}, timedelta(days=2), "off", KEYS)
+    facts = Facts("shop", tuple(KEYS), DATA.events, {}, timedelta(days=2), "off", sources=KEYS)
     doors = Doors(store, Tokens([b"a secret of the shop"]), lambda: datetime.now(UTC), lambda: None, facts, terms=TERMS)
     server = WebServer(build_app(doors), "127.0.0.1:0", "")
     server.start()
