@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -49,12 +49,17 @@ class WarmUp:
 class Turns:
     """Breakers that open or close with some answers; to be written with them.
 
-    `spared`: keys that were refused after a breaker opened: they wait for its end instead of failing.
+    `spared`: keys that were refused after a breaker opened, and its end: they wait for it instead of failing.
     """
 
     opened: tuple[Breaker, ...] = ()
     closed: frozenset[Place] = frozenset()
-    spared: frozenset[str] = frozenset()
+    spared: Mapping[str, datetime] = field(default_factory=dict)
+
+    def softened(self, answer: Receipt) -> Receipt:
+        """Return the answer as it counts for its message."""
+        until = self.spared.get(answer.key)
+        return answer if until is None else replace(answer, status="deferred", kind="", retry_at=until)
 
 
 @dataclass(slots=True)
@@ -148,19 +153,19 @@ class Pacing:
         """Take in what providers said; return which breakers open and close, and whom an open one spares."""
         opened: dict[Place, Breaker] = {}
         closed: set[Place] = set()
-        spared: set[str] = set()
+        spared: dict[str, datetime] = {}
         for place, answer in answers:
             breaker = self._breakers.get(place)
             if answer.status == "sent":
                 self._refused.pop(place, None)
                 closed.update({place} if breaker else ())
             elif answer.block and breaker is not None and breaker.until > now:
-                spared.add(answer.key)
+                spared[answer.key] = breaker.until
             elif answer.block:
                 self._refused[place] = self._refused.get(place, 0) + (ENOUGH if answer.block == "sure" else 1)
                 if self._refused[place] >= ENOUGH or breaker is not None:
                     self._breakers[place] = opened[place] = _opened(place, answer, (breaker, now))
-        turns = Turns(tuple(opened.values()), frozenset(closed.difference(opened)), frozenset(spared))
+        turns = Turns(tuple(opened.values()), frozenset(closed.difference(opened)), spared)
         self._tell(turns)
         return turns
 

@@ -251,7 +251,7 @@ class _Batch:
         def write(conn: sa.Connection) -> tuple[Mapping[str, int], frozenset[str]]:
             if renew:
                 delivering.renew(conn, self.lease, now)
-            counts = self._settle(conn, [r for r in answers if r.key not in turns.spared], now) if answers else {}
+            counts = self._settle(conn, [turns.softened(r) for r in answers], now) if answers else {}
             write_turns(conn, turns)
             put_back(conn, self.owner, waiting)
             return counts, delivering.intend(conn, keys, self.owner, now) if keys else frozenset()

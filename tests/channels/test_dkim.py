@@ -57,7 +57,7 @@ def verified_by_dkimpy(sample: Sample) -> bool:
 
 @pytest.mark.parametrize("hostile", [False, True], ids=["readers", "attackers"])
 def test_mails_are_right_to_the_byte(hostile: bool) -> None:
-    faults = {n: PROOF.faults(s) for n, s in enumerate(PROOF.mails(7, 90 * EXAMPLES, hostile=hostile))}
+    faults = {n: PROOF.faults(s) for n, s in enumerate(PROOF.mails(7, 60 * EXAMPLES, hostile=hostile))}
     assert {n: said for n, said in faults.items() if said} == {}
 
 

@@ -24,7 +24,7 @@ from engine.store.tables import addresses, contacts, decisions, deliveries, even
 from engine.tokens import Tokens
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
-FORGED = 300 * int(os.environ.get("SOJOURN_EXAMPLES", "1"))
+FORGED = 150 * int(os.environ.get("SOJOURN_EXAMPLES", "1"))
 TOKENS, OTHERS = Tokens([b"a secret of this project"]), Tokens([b"a secret of somebody else"])
 SAMPLES = {one.name: one for one in samples("BOX")}
 HARD, SOFT, POLICY = "postfix, user unknown", "postfix, quota", "postfix, dnsbl"

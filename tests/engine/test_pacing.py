@@ -148,11 +148,11 @@ def test_receipts_wait_for_no_pace_but_use_it_up(office):
 
 def test_a_long_queue_behind_a_slow_provider_is_looked_at_only_now_and_then(office):
     here = office(provider_rates={"email": {"google": 1 / 60}})
-    here.queue("gmail.com", 40)
+    here.queue("gmail.com", 14)
     assert here.run() == 1
     here.clock.jump(here.clock.now() + MINUTE / 2)
     assert here.post.deliver(here.store, here.clock, here.limits).claimed == 0
-    assert here.run(timedelta(minutes=60), step=MINUTE) == 39
+    assert here.run(timedelta(minutes=20), step=MINUTE) == 13
 
 
 def test_a_warm_up_doubles_after_days_that_were_used(office):
@@ -244,3 +244,16 @@ def test_a_clock_that_was_set_back_stops_nobody_for_long():
     later = bucket.place(one)
     assert later is not None
     assert later.at <= NOON + timedelta(minutes=11)
+
+
+def test_what_was_on_the_wire_when_a_breaker_opened_waits_for_its_end(office):
+    here = office()
+    here.queue("gmail.com", 2)
+    place = ("email", "google")
+    sure = receipt("gmail.com0:1", "rcpt", Reply(550, "5.7.26 no"))
+    late = receipt("gmail.com1:1", "dot", Reply(550, "5.7.1 no"))
+    turns = here.post.pacing.heard([(place, sure), (place, late)], NOON)
+    assert [one.provider for one in turns.opened] == ["google"]
+    assert turns.softened(sure).status == "failed"
+    waits = turns.softened(late)
+    assert (waits.status, waits.kind, waits.retry_at) == ("deferred", "", NOON + 15 * MINUTE)

@@ -112,9 +112,9 @@ def test_a_wrong_setting_stops_before_anything_is_sent(tmp_path, setting, says):
 
 
 def test_a_relay_that_drops_second_copies_is_asked_by_sending_again(tmp_path):
-    assert mailed(tmp_path, "on_unknown: resolve")[0].post.terms.resend == {"email"}
+    assert mailed(tmp_path, "on_unknown: resolve")[0].post.terms.resend >= {"email"}
 
 
 def test_without_such_a_header_there_is_nobody_to_ask(tmp_path, monkeypatch):
     monkeypatch.setattr(f"{__name__}.PROJECT", PROJECT.replace("    idempotency_header: Relay-Idempotency-Key\n", ""))
-    assert mailed(tmp_path, "on_unknown: resolve")[0].post.terms.resend == frozenset()
+    assert "email" not in mailed(tmp_path, "on_unknown: resolve")[0].post.terms.resend
