@@ -198,3 +198,27 @@ def test_the_jobs_of_a_killed_process_are_done_by_another(queue: sa.Engine):
 )
 def test_a_span_is_a_line_of_cron(seconds: float, line: str):
     assert cron(seconds) == line
+
+
+def test_a_process_whose_connections_are_all_lost_goes_on_by_itself_and_says_so_in_a_line(
+    queue: sa.Engine, caplog: pytest.LogCaptureFixture
+):
+    ticked = threading.Event()
+
+    def tick() -> bool:
+        ticked.set()
+        return False
+
+    cut = sa.text(
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    with running(queue, {"tick": Job(tick, SELDOM, pieces=lambda: 0)}):
+        with reading(queue) as conn:
+            conn.execute(cut)
+        time.sleep(0.3)
+        ticked.clear()
+        with writing(queue) as conn:
+            ring(conn, ["ana"], NOON)
+        until(ticked.is_set)
+    assert not [record for record in caplog.records if record.exc_info]
