@@ -121,6 +121,9 @@ def test_the_hour_at_which_somebody_is_there_is_found_again(folder: Path) -> Non
 def shop(folder: Path, people: int) -> tuple[Definitions, Trial, Virtual]:
     if not folder.exists():
         copy_starter("shop", folder)
+        winback = folder / "journeys/winback.yaml"  # who is in its segment already is let in, too
+        text = winback.read_text("utf-8").replace("lapsed_90d, limit", "lapsed_90d, check: daily 06:00, limit")
+        winback.write_text(text)
     definitions = unsigned(load(folder, os.environ))
     trial = Trial("cart_recovery", people, 16, datetime(2026, 3, 16, 9, tzinfo=UTC), 7)
     return definitions, trial, virtual(definitions, trial.start, Options(seed="7", limits=CROWD))

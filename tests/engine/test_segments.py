@@ -10,10 +10,13 @@ import pytest
 import sqlalchemy as sa
 
 from engine.app import Options
+from engine.archive import frame
+from engine.replaying import replay
 from engine.simulate import Virtual, run_events, virtual
 from engine.store import membership
 from engine.store.connect import reading, writing
 from engine.store.intake import NewContact, NewEvent, add_contacts
+from engine.store.replaying import logs, newest_runs
 from engine.store.segment_tables import segment_moves, standings
 from engine.store.tables import alarms, enrollments
 from journeys.load import load
@@ -196,3 +199,15 @@ def test_people_one_by_one_move_as_they_would_together(world: Virtual) -> None:
     run_events(world, script, START + 4 * DAY)
     said = [(who, at - START) for who, _, at, _ in moves(world, "lapsed")]
     assert said == [(who, (n + 1) * HOUR + 3 * DAY + timedelta(microseconds=1)) for n, who in enumerate(names)]
+
+
+def test_what_segments_started_and_ended_comes_out_the_same_when_it_is_walked_again(world: Virtual) -> None:
+    script = [event(who, name, START + n * 5 * HOUR) for n, (who, name) in enumerate(
+        [("ann", "bought"), ("bob", "viewed"), ("bob", "cart"), ("bob", "viewed"), ("ann", "bought")])]  # fmt: skip
+    run_events(world, [*script, event("ann", "bought", START + 6 * DAY)], START + 8 * DAY)
+    with reading(world.engine.store) as conn:
+        found = logs(conn, newest_runs(conn, 100).values())
+        asked = frame(conn, world.engine.definitions, set(), world.engine.seed)
+    answers = [answer for log in found.values() for answer in replay(log, asked)]
+    assert {answer.journey for answer in answers} >= {"winback", "cart", "first"}
+    assert [answer.difference for answer in answers if answer.difference] == []
