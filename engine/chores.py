@@ -26,6 +26,7 @@ import sqlalchemy as sa
 
 from engine import gathering, interesting, retaining, tending, valuing
 from engine.errors import StoreUnavailable
+from engine.intake import tidying
 from engine.store import choring
 from engine.store.connect import reading, writing
 
@@ -65,6 +66,7 @@ CHORES: tuple[Periodic, ...] = (
     Periodic("value", NIGHTLY, valuing.refresh),
     Periodic("targeting", NIGHTLY, gathering.refresh),
     Periodic("retention", NIGHTLY, retaining.nightly),
+    Periodic("merges", NIGHTLY, tidying.forget),
 )
 """Add yours here: `Periodic("value", NIGHTLY, value.refresh)`."""
 
