@@ -13,7 +13,7 @@ from journeys.project import Data
 
 FIGURES = {
     "alive": "number", "orders_next": "number", "worth": "number", "recency": "number", "frequency": "number",
-    "monetary": "number", "rfm": "text", "lead": "number", "tier": "text",
+    "monetary": "number", "rfm": "text", "lead": "number", "tier": "text", "orders": "number", "spent": "number",
 }  # fmt: skip
 """What `value.` says of a person, and of which type: see docs/segments.md."""
 
