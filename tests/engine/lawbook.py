@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import sqlalchemy as sa
 from hypothesis import strategies as st
 
 from engine.app import Options
+from engine.drill.ground import Stage
 from engine.engine import Limits
 from engine.simulate import Virtual, virtual
 from engine.store import tables
@@ -149,6 +152,19 @@ def definitions(case: Case, folder: Path) -> Definitions:
     errors = [p for _, problems in loaded for p in problems if p.severity == "error" and p.code not in harmless]
     assert not errors, (case.journeys, errors)
     return replace(found, journeys={j.name: j for j, _ in loaded if j is not None}, problems=())
+
+
+@cache
+def stage() -> tuple[Stage, sqlite3.Connection]:
+    made = Stage()
+    return made, made.kept()
+
+
+def emptied() -> sa.Engine:
+    """Return the one store in memory, empty again: what SQLAlchemy has compiled for it stays."""
+    made, empty = stage()
+    made.reset(empty)
+    return made.store
 
 
 def world(case: Case, folder: Path, batch: int = 1000, store: sa.Engine | None = None) -> Virtual:

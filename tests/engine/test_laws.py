@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
-from lawbook import START, ZONES, Case, cases, ledger, script, world
+from lawbook import START, ZONES, Case, cases, emptied, ledger, script, world
 
 from engine.core.calendar import quiet_until, unit_start
 from engine.core.chance import draw
@@ -30,7 +30,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def played(case: Case, folder: Path, batch: int = 1000) -> Virtual:
-    made = world(case, folder, batch)
+    made = world(case, folder, batch, emptied())
     run_events(made, script(case), END)
     return made
 
@@ -87,7 +87,7 @@ def test_both_databases_come_to_the_same_ledger(folder, postgresql, case):
 @FEW
 def test_extra_ticks_between_alarms_change_nothing(folder, case):
     plain = ledger(played(case, folder))
-    made = world(case, folder)
+    made = world(case, folder, store=emptied())
     waiting = script(case)
     for hours in sorted(case.extra):
         at = START + timedelta(hours=hours)
@@ -112,7 +112,7 @@ def test_no_cap_is_exceeded_in_any_window_and_no_message_leaves_in_quiet_hours(f
 @given(cases())
 @FEW
 def test_with_late_ticks_the_caps_still_hold_and_no_message_follows_a_known_goal(folder, case):
-    made = world(case, folder)
+    made = world(case, folder, store=emptied())
     waiting = script(case)
     at = START
     while at < END:
