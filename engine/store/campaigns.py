@@ -41,7 +41,7 @@ def reachable(channel: str, topic: str | None) -> sa.ColumnElement[bool]:
 
 def ids(conn: sa.Connection, asked: sa.Select[Any]) -> Iterator[list[str]]:
     """Yield the contact ids that a statement gives first, in pieces."""
-    for piece in conn.execution_options(yield_per=PIECE).execute(asked).partitions(PIECE):
+    for piece in conn.execute(asked.execution_options(yield_per=PIECE)).partitions(PIECE):
         yield [row[0] for row in piece]
 
 
@@ -71,7 +71,7 @@ def runs_of(conn: sa.Connection, campaign: str | None = None) -> list[sa.Row[Any
 def audience_of(conn: sa.Connection, run: str) -> Iterator[Any]:
     """Yield contact, p, group, held and rfm of a run, the likeliest first."""
     asked = sa.select(_a.contact_id, _a.p, _a.group, _a.held, _a.rfm).where(_a.run == run)
-    yield from conn.execution_options(yield_per=PIECE).execute(asked.order_by(_a.p.desc(), _a.contact_id))
+    yield from conn.execute(asked.order_by(_a.p.desc(), _a.contact_id).execution_options(yield_per=PIECE))
 
 
 def entered(conn: sa.Connection, run: str) -> Sequence[str]:
@@ -109,5 +109,5 @@ def happenings(
         .where(events.c.contact_id.in_(members))
         .order_by(events.c.at)
     )
-    for row in conn.execution_options(yield_per=PIECE).execute(asked):
+    for row in conn.execute(asked.execution_options(yield_per=PIECE)):
         yield row[0], row[1], row[2], row[3]

@@ -29,7 +29,7 @@ def orders(conn: sa.Connection, event: str, until: datetime, since: datetime | N
     asked = sa.select(events.c.contact_id, _AT, body).where(events.c.name == event, events.c.at < until)
     if since is not None:
         asked = asked.where(events.c.at >= since)
-    yield from conn.execution_options(yield_per=BATCH).execute(asked).partitions(BATCH)
+    yield from conn.execute(asked.execution_options(yield_per=BATCH)).partitions(BATCH)
 
 
 def count_orders(conn: sa.Connection, event: str) -> int:
@@ -45,5 +45,5 @@ def visit_days(conn: sa.Connection, names: Sequence[str], until: datetime) -> It
         .where(any_of(events.c.name, "names"), events.c.at < until)
         .group_by(events.c.contact_id, day)
     )
-    found = conn.execution_options(yield_per=BATCH).execute(asked, {"names": list(names)})
+    found = conn.execute(asked.execution_options(yield_per=BATCH), {"names": list(names)})
     yield from found.partitions(BATCH)

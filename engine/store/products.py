@@ -38,5 +38,5 @@ def products_called(conn: sa.Connection, skus: Sequence[str]) -> dict[str, dict[
 def every_product(conn: sa.Connection) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield sku and attributes of all products, by sku."""
     query = sa.select(products.c.sku, products.c.attributes).order_by(products.c.sku)
-    for row in conn.execution_options(yield_per=PIECE).execute(query):
+    for row in conn.execute(query.execution_options(yield_per=PIECE)):
         yield row[0], row[1]
