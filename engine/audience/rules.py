@@ -7,7 +7,7 @@ knows beforehand which rule is best for a campaign; afterwards one always was.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -22,16 +22,17 @@ def fifths_of(known: Past) -> Scores:
     """Return recency, frequency and money in fifths, added up: 3 to 15; people who never came have 0."""
     came = np.flatnonzero(np.expm1(known.profile[:, 2]) > 0.5)
     money = np.bincount(known.who, known.money, minlength=known.people)[came]
-    parts = (-known.profile[came, 4], known.profile[came, 2], money)
+    parts: tuple[npt.NDArray[Any], ...] = (-known.profile[came, 4], known.profile[came, 2], money)
     found = np.zeros(known.people)
-    found[came] = sum(_fifth(part) for part in parts)
+    for part in parts:
+        found[came] += _fifth(part)
     return found
 
 
-def _fifth(values: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
+def _fifth(values: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     rank = np.empty(len(values), np.int64)
     rank[np.argsort(values, kind="stable")] = np.arange(len(values))
-    return rank * 5 // max(len(values), 1) + 1
+    return np.asarray(rank * 5 // max(len(values), 1) + 1, np.int64)
 
 
 def _column(rows: Matrix, name: str) -> Scores:
