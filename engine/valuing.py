@@ -84,7 +84,8 @@ def refreshed(store: sa.Engine, data: Data, when: When, goal: str | None = None)
             written += _put(conn, dict(zip(ids, rows, strict=True)), when.now, watched=watched)
     kept = set(seen.ids) | (set(people.ids) if people and lead and lead.model else set())
     with writing(store) as conn:
-        traits.clear_values(conn, kept, when.now)
+        gone = traits.valued_beside(conn, kept)
+        _put(conn, {id_: {} for id_ in gone}, when.now, watched=watched)
         if worth is not None:
             traits.keep_fit(conn, "value", _told(seen, worth), when.now)
         if lead is not None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 SEED = 8
 LEAST_PEOPLE = 100
+ROUGH = 0.85
 
 Figures = Annotated[
     list[str] | None,
@@ -126,6 +127,8 @@ def _lines(people: Table, found: Found, wanted: Asked, cards: Sequence[Card], cu
     yield _verdict(found)
     if found.book is not None:
         yield f"the rules put {100 * found.book.fidelity:.0f} % of unseen people where the grouping does"
+        if found.book.fidelity < ROUGH:
+            yield "  that is rough: go by the rules and their cards, they say less than the colours of a map"
         yield f"a hierarchy (Ward) agrees at {found.hierarchy:.2f}, 1 being the same: other ways tell other stories"
     for card in cards:
         yield ""

@@ -63,7 +63,7 @@ def fit(ctx: typer.Context, goal: Goal = None) -> Answer:
         return Answer({"customers": 0, "written": 0}, [NO_BUYING if project.data.buying is None else "no orders yet"])
     lines = [f"{counted(done.customers, 'customer')}, {counted(done.written, 'row')} written"]
     if done.worth is not None and done.worth.missing:
-        lines.append(f"  cannot tell yet what they will be worth; that takes {done.worth.missing}")
+        lines.append(_missing(done.worth.missing))
     lead = to_record(done.lead) if done.lead else None
     lines += [_lead_line(lead)] if lead else []
     missing = done.worth.missing if done.worth else ""
@@ -120,10 +120,19 @@ def _when(session: Session, project: Project) -> When:
     return When.at(now, ZoneInfo(project.timezone))
 
 
+def _missing(missing: str) -> str:
+    """Return why worth is not known: too few people, or something to install."""
+    return (
+        f"  {missing}"
+        if "pip install" in missing
+        else f"  cannot tell yet what they will be worth: that takes {missing}"
+    )
+
+
 def _summary(value: Mapping[str, Any], currency: str) -> Iterator[str]:
     """Yield what is known of all customers together."""
     if value["missing"]:
-        yield f"  cannot tell yet what they will be worth; that takes {value['missing']}"
+        yield _missing(value["missing"])
     if "alive" in value:
         yield f"  all together will place {value['orders_next']:,.0f} orders in 365 days"
         yield f"  {value['again']:,} ordered again; {value['alive']:,.0f} of these still buy"

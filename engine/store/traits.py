@@ -83,12 +83,10 @@ def values_of(conn: sa.Connection, ids: Iterable[str]) -> dict[str, Mapping[str,
     return {row[0]: row[1] for row in conn.execute(asked, {"ids": sorted(ids)})}
 
 
-def clear_values(conn: sa.Connection, kept: Collection[str], now: datetime) -> int:
-    """Empty the value of everybody who is not among `kept`; return of how many."""
+def valued_beside(conn: sa.Connection, kept: Collection[str]) -> list[str]:
+    """Return of whom a value is written who are not among `kept`."""
     said = sa.select(traits.c.contact_id).where(sa.cast(traits.c.value, sa.Text) != "{}")
-    gone = [id_ for id_ in conn.execute(said).scalars() if id_ not in kept]
-    keep_values(conn, {id_: {} for id_ in gone}, now)
-    return len(gone)
+    return [id_ for id_ in conn.execute(said).scalars() if id_ not in kept]
 
 
 def trait_of(conn: sa.Connection, contact_id: str) -> Mapping[str, Any] | None:
