@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from scipy import sparse
+from scipy.optimize import linprog
 
 from benchmarks.people.line import Line, Result
 from engine.audience.plan import Rules, Values, calendar, plan, total
@@ -36,9 +39,6 @@ def instance(people: int, seed: int) -> tuple[Values, Values, Rules]:
 
 def optimum(values: Values, rules: Rules) -> float:
     """Return the value of the LP: no plan under these rules brings more."""
-    import scipy.sparse as sparse
-    from scipy.optimize import linprog
-
     people = len(values)
     who, what = np.divmod(np.arange(values.size), CAMPAIGNS)
     pair, week = np.nonzero(rules.weeks[what])
@@ -83,7 +83,7 @@ def gain(_: Path | None) -> Result:
     )
 
 
-def quick(people: int, most: float):
+def quick(people: int, most: float) -> Callable[[Path | None], Result]:
     def run(_: Path | None) -> Result:
         predicted, _, took = _gain(people)
         return Result(f"{took:.1f} CPU s, {predicted:+.1%} predicted", "", took < most, {"cpu_s": took})

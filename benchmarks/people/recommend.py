@@ -80,7 +80,7 @@ def _top(arrays: Arrays, score: Any) -> list[str]:
 def small(data: Path) -> dict[str, float]:
     """Return the same for the MS store."""
     try:
-        import duckdb
+        import duckdb  # noqa: PLC0415 - an extra
     except ModuleNotFoundError:
         raise NoData("needs duckdb: pip install 'sojourn[lake]'") from None
     room = folder(data, "ms_store")

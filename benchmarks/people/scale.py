@@ -10,12 +10,17 @@ import subprocess
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.people.line import Line, Result
+from engine.campaigning import choose
+from engine.gathering import current
+from engine.store.connect import open_store, reading
+from journeys.load import load
 
 PEOPLE = int(os.environ.get("SOJOURN_PEOPLE", "1000000"))
 PRODUCTS, ORDERS_EACH, LINES_EACH, FAMILIES = 5_000, 3.3, 3, 100
@@ -68,11 +73,13 @@ def make(root: Path) -> None:
     micros = NOW * 1_000_000
     names = [(f"p{n:07d}",) for n in range(PEOPLE)]
     db.executemany(
-        f"INSERT INTO contacts (id, attributes, consents, created_at, updated_at) VALUES (?, '{{}}', 'promo', {micros}, {micros})",
+        f"""INSERT INTO contacts (id, attributes, consents, created_at, updated_at)
+            VALUES (?, '{{}}', 'promo', {micros}, {micros})""",
         names,
     )
     db.executemany(
-        f"INSERT INTO addresses (contact_id, channel, address, added_at) VALUES (?1, 'email', ?1 || '@x.example', {micros})",
+        f"""INSERT INTO addresses (contact_id, channel, address, added_at)
+            VALUES (?1, 'email', ?1 || '@x.example', {micros})""",
         names,
     )
     skus = [
@@ -119,19 +126,14 @@ def _orders(db: sqlite3.Connection, chance: np.random.Generator, start: int, kee
 
 def ask(root: Path) -> dict[str, float]:
     """Ask for the audience, twice in one process; the second time everything is in memory."""
-    from datetime import UTC, datetime
-
-    from engine.campaigning import choose
-    from engine.gathering import current
-    from engine.store.connect import open_store, reading
-    from journeys.load import load
-
     definitions = load(root, {})
-    assert definitions.project is not None
     now = datetime.fromtimestamp(NOW, UTC)
-    store = open_store(definitions.project.store)
+    project = definitions.project
+    if project is None:
+        raise SystemExit("the project cannot be read")
+    store = open_store(project.store)
     began, cpu = time.perf_counter(), time.process_time()
-    night = current(store, definitions.project, now)
+    night = current(store, project, now)
     with reading(store) as conn:
         mine = choose(conn, definitions, night, definitions.campaigns["big"], now)
         seconds, first = time.perf_counter() - began, time.process_time() - cpu

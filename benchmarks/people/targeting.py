@@ -46,28 +46,27 @@ def campaigns(data: Path) -> tuple[list[Campaign], list[Campaign], dict[int, Tar
         for product, money in _bought(data, arrays, date):
             own = np.zeros(len(arrays.skus), np.bool_)
             own[product] = True
-            warm.append(_played(arrays, known, (nights[date].warm.weights, wanted(arrays, own)), (date, money, base)))
+            warm.append(_played(known, (nights[date].warm.weights, wanted(arrays, own)), (date, money, base)))
             look = _looked(arrays, own, product)
             weights = nights[date].cold.weights
-            cold.append(_played(arrays, known, (weights, look), (date, money, base), new=True))
+            cold.append(_played(known, (weights, look), (date, money, base), new=True))
     return warm, cold, nights
 
 
 def _bought(data: Path, arrays: Arrays, date: int) -> Iterator[tuple[int, np.ndarray]]:
     """Yield each product that 25 people bought in the window after `date`, with the money by person."""
     products, lines, _, ids = retail(data)
-    assert lines.what is not None
     inside = (lines.minute >= date) & (lines.minute < date + WINDOW)
     place = np.array([arrays.place[sku] for sku in products])
     rank = arrays.find(ids)
-    what, who, money = place[lines.what[inside]], rank[lines.who[inside]], lines.money[inside]
+    what, who, money = place[np.asarray(lines.what)[inside]], rank[lines.who[inside]], lines.money[inside]
     pairs = np.unique(who.astype(np.int64) * len(products) + what)
     for product in np.flatnonzero(np.bincount(pairs % len(products), minlength=len(products)) >= 25):
         at = what == product
         yield int(product), np.bincount(who[at], money[at], minlength=arrays.people)
 
 
-def _played(arrays: Arrays, known: Past, how: tuple, truth: tuple, *, new: bool = False) -> Campaign:
+def _played(known: Past, how: tuple, truth: tuple, *, new: bool = False) -> Campaign:
     weights, look = how
     date, money, base = truth
     rows = features(known, look)[base]

@@ -24,7 +24,7 @@ from engine.audience.logistic import Logistic, Vector, fit
 
 LESSONS: Final = 3  # windows
 MOST: Final = 100  # products that teach, per window
-PEOPLE: Final = 150_000  # who are learned from, drawn once a night
+PEOPLE: Final = 60_000  # who are learned from, drawn once a night
 OTHERS: Final = 2_000  # of those who did not buy, per lesson; each stands for several
 ENOUGH: Final = 25  # buyers that make a lesson
 SHARP: Final = 3  # a product that is called much alike speaks more than several that are a little
