@@ -60,6 +60,8 @@ DRILLS = (
           5, "engine.drill.mails:wire"),
     Drill(27, "header injection", "hostile names, subjects, addresses: one recipient, no header added",
           10, "engine.drill.mails:injection"),
+    Drill(31, "scanners", "readers and machines follow links: told apart, and nobody is unsubscribed by a GET",
+          20, "engine.drill.scanners:traces"),
     Drill(33, "erasure", "people are erased: no byte of them is left, and the reports still add up",
           30, "engine.drill.erasure:erasure"),
     Drill(34, "key rotation killed", "new keys, killed at random statements: every value opens at every moment",
