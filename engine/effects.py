@@ -20,7 +20,7 @@ from engine.needs import looks_of
 from engine.store.deploying import Stand
 from engine.store.snapshots import glance
 from engine.store.tables import contacts, events
-from journeys import Journey, Scope, Split
+from journeys import Journey, Split
 from journeys.difference import Difference
 from journeys.graph import leads
 from journeys.project import Project
@@ -212,7 +212,7 @@ def newcomers(conn: sa.Connection, journey: Journey, project: Project, now: date
         return f"starts on {', '.join(enter.events)}: {heard:,} contacts did that in the last 30 days{limit}"
     count, about = _qualify(conn, journey, project, now)
     if enter.check is None:
-        return f"starts on entering {enter.segment}{limit}; {about}{count:,} contacts are in it already and do not start"
+        return f"starts on entering {enter.segment}{limit}; {about}{count:,} contacts are in it and do not start"
     zone = ZoneInfo(project.timezone)
     first = timetable.next_at(enter.check, now, zone).astimezone(zone)
     return f"{about}{count:,} contacts qualify today{limit}; first check {first:%a} {first.day} {first:%b %H:%M}"

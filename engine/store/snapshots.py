@@ -23,8 +23,8 @@ from engine.core.model import COUNTED, Contact, Enrollment, Event, Past, Snapsho
 from engine.store import signs
 from engine.store.sets import any_of
 from engine.store.tables import Instant, addresses, alarms, contacts, decisions, deliveries, enrollments, events
-from engine.store.values import from_json
 from engine.store.value_tables import traits as worked_out
+from engine.store.values import from_json
 from journeys import Expression, Scope
 from journeys.zones import zone_of
 
