@@ -83,9 +83,11 @@ class Passing(Generic[S]):
         """Return what is to be told now, and how many seconds it took."""
         self.begun = self.begun or now
         self.total = piece if self.total is None else self.total + piece
-        if more and now - self.begun < TELL_EVERY:
-            return None
-        told = self.total, (now - self.begun).total_seconds()
+        return None if more and now - self.begun < TELL_EVERY else self.rest(now)
+
+    def rest(self, now: datetime) -> tuple[S, float] | None:
+        """Return what was not told yet: a pass may be ended between two pieces."""
+        told = None if self.total is None or self.begun is None else (self.total, (now - self.begun).total_seconds())
         self.begun = self.total = None
         return told
 
@@ -143,6 +145,10 @@ class Service:
         self._ending.set()
         self._web.stop()
         self._runner.stop()
+        now = self.engine.clock.now()
+        self._tell_ticked(self._ticks.rest(now))
+        self._tell_posted(self._posts.rest(now))
+        self._tell_taught(self._lessons.rest(now))
 
     def _doors(self) -> Doors:
         project = self.engine.project
@@ -195,12 +201,14 @@ class Service:
         if done.sends and self.wishes.sends:
             self._runner.wake(DELIVER)
         more = bool(done.emitted) or done.due >= self.engine.limits.contacts  # a walk ends when nothing more is due
-        told = self._ticks.add(done, now(), more=more)
+        self._tell_ticked(self._ticks.add(done, now(), more=more))
+        return more
+
+    def _tell_ticked(self, told: tuple[Ticked, float] | None) -> None:
         if told is not None:
             self.ticked = self.ticked + told[0]
             if told[0].due:
                 self.heard.ticked(*told)
-        return more
 
     def _claims(self) -> int:
         """Return how many claims wait now, one at least: an entrance may be due where no contact is."""
@@ -214,12 +222,14 @@ class Service:
         done = self.engine.deliver()
         self._meters.posted(done, time.monotonic() - began)
         more = bool(done.claimed) and not done.troubles
-        told = self._posts.add(done, self.engine.clock.now(), more=more)
+        self._tell_posted(self._posts.add(done, self.engine.clock.now(), more=more))
+        return more
+
+    def _tell_posted(self, told: tuple[Posted, float] | None) -> None:
         if told is not None:
             self.posted = self.posted + told[0]
             if told[0].claimed:
                 self.heard.posted(told[0])
-        return more
 
     def _learn(self) -> bool:
         """Look at one claim of decisions that something happened to."""
@@ -228,12 +238,14 @@ class Service:
             done = self.engine.learn()
         self._meters.taught(done, time.monotonic() - began)
         more = done.looked_at >= self.engine.limits.decisions
-        told = self._lessons.add(done, self.engine.clock.now(), more=more)
+        self._tell_taught(self._lessons.add(done, self.engine.clock.now(), more=more))
+        return more
+
+    def _tell_taught(self, told: tuple[Taught, float] | None) -> None:
         if told is not None:
             self.taught = self.taught + told[0]
             if told[0].looked_at:
                 self.heard.taught(told[0])
-        return more
 
     def _chore(self, chore: Periodic) -> bool:
         done = perform(self.engine, chore)

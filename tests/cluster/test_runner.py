@@ -37,7 +37,7 @@ def queue(postgresql) -> Iterator[sa.Engine]:
 
 
 def until(look: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while not look():
         assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.01)
