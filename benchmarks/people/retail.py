@@ -34,7 +34,8 @@ def retail(data: Path) -> tuple[dict[str, Any], Rows, Rows, list[str]]:
     file = folder(data, "online_retail") / "online_retail.parquet"
     asked = f"""select CustomerID::varchar AS who, epoch(InvoiceDate)::bigint // 60 AS at,
         substr(StockCode, 1, 5) AS sku, Quantity * UnitPrice AS money, InvoiceNo AS bill, Description AS said
-        from '{file}' where CustomerID is not null and Quantity > 0 and UnitPrice > 0 and regexp_matches(StockCode, '^[0-9]{{5}}')"""
+        from '{file}' where CustomerID is not null and
+        Quantity > 0 and UnitPrice > 0 and regexp_matches(StockCode, '^[0-9]{{5}}')"""
     found = duckdb.sql(asked).fetchnumpy()
     ids, who = np.unique(found["who"].astype(str), return_inverse=True)
     skus, what = np.unique(found["sku"].astype(str), return_inverse=True)
