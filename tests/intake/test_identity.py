@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tracked import Shop, run
+from tracked import TERMS, Shop, run
 
 from engine.audience.identity import Join, Who, assign, contact_of
 from engine.errors import ConfigError, NotFound
@@ -16,10 +16,11 @@ from engine.store.alarms import ring
 from engine.store.connect import create, open_store, reading, writing
 from engine.store.consenting import ConsentChange, change_consents
 from engine.store.erasing import with_merged
+from engine.store.forgetting import PERSON, remember
 from engine.store.identities import resolve
 from engine.store.merging import UNDOABLE, forget_moves, listed
 from engine.store.parting import merge_known, unmerge
-from engine.store.profile_tables import merges, moved, proposals
+from engine.store.profile_tables import merges, moved, problems, proposals
 from engine.store.profiles import Trust
 from engine.store.tables import addresses, alarms, contacts, enrollments, events
 
@@ -184,7 +185,7 @@ KEYS = st.sampled_from("abc")
 CALLS = st.lists(st.tuples(st.none() | KEYS, st.none() | KEYS, st.booleans()).filter(lambda one: one[0] or one[1]))
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=60)
 @given(CALLS)
 def test_nobody_known_ever_becomes_somebody_else(said):
     calls = [(Who(user, anon, joins=joins), "web") for user, anon, joins in said]
@@ -222,3 +223,14 @@ def test_ringing_is_part_of_taking_in(shop):
     with writing(shop.store) as conn:
         ring(conn, ["ana"], shop.now)
     assert shop.rows(sa.select(events.c.fresh)) == [(True,)]
+
+
+def test_nothing_is_kept_of_who_asked_to_be_forgotten(shop):
+    with writing(shop.store) as conn:
+        remember(conn, [TERMS.digest(PERSON, "ana"), TERMS.digest("email", "eva@x.test")], shop.now)
+    shop.say("identify", user="ana", anon="a1", traits={"firstName": "Ana"})
+    shop.say("identify", user="other", traits={"email": "eva@x.test"})
+    shop.say("track", user="ben", event="product_viewed")
+    assert shop.people().keys() == {"ben"}
+    said = shop.rows(sa.select(problems.c.reason, problems.c.item, problems.c.message_id))
+    assert said == [("is about somebody who asked to be forgotten; nothing of it was kept", "", "")]

@@ -61,6 +61,7 @@ def produce(producer, topic: str, count: int) -> None:
                 break
             except BufferError:
                 producer.poll(0.1)
+    assert producer.flush(60) == 0
     producer.produce(topic, b"\xff poison", key="c1")
     assert producer.flush(60) == 0
 
