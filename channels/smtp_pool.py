@@ -17,7 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from channels.errors import ChannelError
 from channels.smtp_line import Line, SmtpSettings, open_line
 
-START = 4  # lines before anything is known
+START = 16  # lines in any case, if the settings allow: with four a commit of intent is shared by three messages
 LEAST = 8  # messages after which the measured times count
 WEIGHT = 0.1  # of a new measurement in the running mean
 PARDON = 60.0  # seconds after which a relay that refused a line may be asked for one more

@@ -107,9 +107,7 @@ class _Room:
         return low, high
 
 
-def _straighten(
-    rows: Rows, x: dict[str, float], gaps: Sequence[Sequence[float]], wide: Mapping[str, float]
-) -> None:
+def _straighten(rows: Rows, x: dict[str, float], gaps: Sequence[Sequence[float]], wide: Mapping[str, float]) -> None:
     """Put all bends of a link below each other and straight above or below a box, where there is room for that."""
     room = _Room(rows, x, gaps)
     for chain in rows.chains.values():

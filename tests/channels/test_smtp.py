@@ -19,6 +19,7 @@ from channels.errors import ChannelUnavailable
 from channels.smtp import SmtpChannel
 from channels.smtp_answers import Reply, receipt, retry_in
 from channels.smtp_line import SmtpSettings, Timeouts
+from channels.smtp_pool import START
 
 BODY = b"Subject: Hi\r\n\r\n.dots\r\n..\r\nend\r\n"
 TIMEOUTS = Timeouts(connect=2, reply=0.15, data=0.15, write=0.15, after_dot=0.15)  # where a stall is meant
@@ -366,28 +367,28 @@ def test_a_relay_that_wants_few_connections_is_believed_and_nobody_waits_for_it(
 
 
 def test_a_far_relay_gets_more_lines_and_a_near_one_keeps_few(relay: Relay) -> None:
-    near = SmtpChannel(settings(relay, connections=12))
+    near = SmtpChannel(settings(relay, connections=20))
     send(near, *["ana"] * 40)
-    assert len(near.lines) <= near.pool.needed <= 12
+    assert len(near.lines) <= near.pool.needed <= 20
     pool = near.pool
     for _ in range(50):
         pool.measured(reply=0.2, own=0.01)
-    assert pool.needed == 12
+    assert pool.needed == 20
     for _ in range(50):
         pool.measured(reply=0.001, own=0.01)
-    assert pool.needed == 4
+    assert pool.needed == START
     near.close()
 
 
 def test_lines_that_nobody_needs_any_more_are_closed(relay: Relay) -> None:
-    channel = SmtpChannel(settings(relay, connections=8))
+    channel = SmtpChannel(settings(relay, connections=20))
     for _ in range(50):
         channel.pool.measured(reply=1.0, own=0.01)
     send(channel, *["ana"] * 60)
     for _ in range(200):
         channel.pool.measured(reply=0.0, own=0.01)
     send(channel, "ana")
-    assert len(channel.lines) <= 4
+    assert len(channel.lines) <= START
     channel.close()
 
 
