@@ -38,6 +38,7 @@ from engine.store.tables import enrollments, events
 from journeys.project import Definitions
 
 PEOPLE = 3
+QUIET = 'quiet_hours: {from: "03:00", to: "03:01"}'
 PASSES = 60
 LONG = timedelta(hours=2)  # past every lease
 JOURNEY = """\
@@ -129,7 +130,7 @@ def _laid(folder: Path, mails: MailSink, web: WebSink, *, resend: bool) -> Path:
         journeys={"trip": JOURNEY.replace("HOST", web.host)},
         email=smtp(mails.port, connections=1),
         more=f"{push}, loopback: true, connections: 1{again}}}",
-        limits=f'webhooks: {{crm: {{url: "http://{web.host}/hook", private: true}}}}\nquiet_hours: {{from: "03:00", to: "03:01"}}',
+        limits=f'webhooks: {{crm: {{url: "http://{web.host}/hook", private: true}}}}\n{QUIET}',
         resend=resend,
         messages={"email/hello.html": MAIL, "email/again.html": MAIL, "push/nudge.yaml": "title: x\nbody: y\n"},
     )
