@@ -1,4 +1,6 @@
-"""What to show a person next: their own habit, what goes with it, then what is popular where they buy. Pure.
+"""What to show a person next: their own habit, what goes with it, then what is popular where they buy.
+
+Pure but for `popular` and `histories`, which read the store where no night has made arrays yet.
 
     score(j) = habit(j) + SHARE * (sum over what the person has of fading(i) * B[i, j] + popular(j))
 
@@ -12,19 +14,29 @@ Rules
 - Never fewer than asked for while the catalogue has them: what is popular in the family that the person buys from
   most comes after, then what is popular at all.
 - One row times one matrix: under a millisecond for five thousand products.
+- Without arrays, or without scipy, there is no B: what is popular in a family counts by how much of what the person
+  bought is of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import sqlalchemy as sa
 
-from engine.audience.arrays import DAY, Arrays
+from engine.audience.arrays import DAY, Arrays, assemble
+from engine.audience.collect import Collector
+from engine.store.buying import refusing
+from engine.store.columns import to_micros
+from engine.store.orders import orders, orders_of
+from engine.store.products import every_product
+from journeys.project import Buying
 
 HALF_LIFE = 60.0  # days
 TASTE = 180.0  # days
@@ -32,6 +44,7 @@ SHARE = 0.5
 MOST_HAD = 200  # products of a person that are looked at, the latest
 PER_FAMILY = 2
 RECENT = 28  # days in which popularity is counted
+MOST_READ = 5  # batches of orders that tell what is popular where there are no arrays
 
 Floats = npt.NDArray[np.float64]
 
@@ -92,7 +105,7 @@ class Shelf:
     def scores(self, bought: Bought, *, new: bool = False) -> Floats:
         """Return the score of every product; `new`: without those that the person has."""
         table = self.arrays.ease
-        found = SHARE * self.share
+        found = SHARE * self.share if len(table) else self._liked(bought)
         items, first = np.unique(bought.items[::-1], return_index=True)  # lines come in the order of time
         days = bought.days[::-1][first]
         had = np.argsort(days, kind="stable")[:MOST_HAD]
@@ -105,6 +118,11 @@ class Shelf:
         else:
             np.add.at(found, bought.items, 2.0 ** (-bought.days / HALF_LIFE))
         return found
+
+    def _liked(self, bought: Bought) -> Floats:
+        """Return what is popular, more of it in the families that the person buys from."""
+        mine = np.bincount(self.family[bought.items], 2.0 ** (-bought.days / HALF_LIFE), minlength=len(self.by_family))
+        return np.asarray(SHARE * self.share * (1 + mine[self.family]))
 
     def _barred(self, bought: Bought, wish: Wish) -> npt.NDArray[np.bool_]:
         found = self.sold_out.copy()
@@ -163,6 +181,12 @@ class Shelf:
         return found
 
     @cached_property
+    def family(self) -> npt.NDArray[np.int64]:
+        """Return the family of each product as a number."""
+        place = {name: n for n, name in enumerate(self.by_family)}
+        return np.array([place[name] for name in self.arrays.families], np.int64)
+
+    @cached_property
     def sold_out(self) -> npt.NDArray[np.bool_]:
         stock = (self.products.get(sku, {}).get("stock") for sku in self.arrays.skus)
         return np.array([isinstance(one, int | float) and one <= 0 for one in stock], np.bool_)
@@ -179,3 +203,32 @@ def _ordered(score: Floats, most: int) -> list[int]:
     if len(able) > most:
         able = able[np.argpartition(-score[able], most)[:most]]
     return [int(n) for n in able[np.lexsort((able, -score[able]))]]
+
+
+def popular(conn: sa.Connection, how: Buying, now: datetime) -> Shelf:
+    """Return a shelf without arrays of a night: the whole catalogue, ranked by the orders of the last RECENT days."""
+    taker = Collector(how, refusing(conn))
+    since = now - timedelta(days=RECENT)
+    for batch, _ in zip(orders(conn, how.event, now, since), range(MOST_READ), strict=False):
+        taker.orders(batch)
+    known = dict(every_product(conn))
+    lines, visits = taker.rows()
+    products = {sku: known.get(sku, {}) for sku in taker.skus} | known
+    fields = assemble(list(taker.people), products, lines, visits, to_micros(now) // 60_000_000)
+    none = np.zeros((0, 0), np.float32)
+    return Shelf(Arrays(version="", ease=none, before=none, **fields), known)
+
+
+def histories(conn: sa.Connection, how: Buying, shelf: Shelf, ids: Sequence[str], now: datetime) -> dict[str, Bought]:
+    """Return what each of these people bought until now, in one statement; whoever bought nothing is left out."""
+    taker = Collector(how)
+    taker.orders(orders_of(conn, how.event, ids, now))
+    lines, _ = taker.rows()
+    place = np.array([shelf.arrays.place.get(sku, -1) for sku in taker.skus], np.int32)
+    what = place[lines.what] if lines.what is not None and len(lines.what) else np.empty(0, np.int32)
+    days = np.maximum(to_micros(now) / 60_000_000 - lines.minute, 0) / DAY
+    return {
+        id_: Bought(what[mine], days[mine])
+        for id_, n in taker.people.items()
+        if len(mine := np.flatnonzero((lines.who == n) & (what >= 0)))
+    }
