@@ -38,6 +38,6 @@ from journeys.span import parse_span, show_span
 __all__ = [
     "EXIT", "NOTHING", "Action", "Arm", "Awaited", "Branch", "Call", "CapRule", "Choose", "Edit", "Emit", "Enter",
     "ExitWhen", "Explore", "Expression", "Goal", "Happening", "Journey", "JumpWhen", "Label", "Leave", "Limits",
-    "Place", "Problem", "QuietHours", "Reenter", "Repeat", "Reward", "Scope", "Send", "Set", "Split", "State", "WaitFor",
-    "Window", "parse_span", "show_span",
+    "Place", "Problem", "QuietHours", "Reenter", "Repeat", "Reward", "Scope", "Send", "Set", "Split", "State",
+    "WaitFor", "Window", "parse_span", "show_span",
 ]  # fmt: skip

@@ -188,8 +188,9 @@ COMMANDS = (
         ("sojourn campaign show spring_shoes",),
     ),
     Command(
-        "people", "campaign try", "CAMPAIGN [--fresh]", "whom it would choose, how many will buy, what rules would catch",
-        "engine.cli.campaign:try_campaign", ("sojourn campaign try spring_shoes", "sojourn campaign try spring_shoes --json"),
+        "people", "campaign try", "CAMPAIGN [--fresh]",
+        "whom it would choose, how many will buy, what rules would catch", "engine.cli.campaign:try_campaign",
+        ("sojourn campaign try spring_shoes", "sojourn campaign try spring_shoes --json"),
     ),
     Command(
         "people", "campaign plan", "[--keep]", "many campaigns over the weeks, under the caps",

@@ -1,4 +1,4 @@
-"""What lint, plan and previews ask about people: a fixed number of statements, however many people and journeys there are.
+"""What lint, plan and previews ask about people: a fixed number of statements, however many people there are.
 
 Rules
 - Shares of contacts are taken from a sample of at most SAMPLE, spread evenly over the contacts by id: the same store

@@ -148,7 +148,7 @@ def test_every_expression_that_is_shown_is_one(project):
 def test_every_mail_that_is_shown_renders(tmp_path):
     person = {"contact": {"first_name": "Lena"}, "entry": {"value": 80, "items_count": 2, "cart_id": "A 1"}}
     pages = {"unsubscribe_url": "https://x.test/u/1", "preferences_url": "https://x.test/p/1"}
-    shown = blocks("html")
+    shown = [block for block in blocks("html") if "subject:" in block.text]  # others are parts of a web page
     assert shown
     for block in shown:
         path = tmp_path / "mail.html"

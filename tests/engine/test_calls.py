@@ -69,7 +69,10 @@ def test_a_call_goes_out_with_its_method_and_headers_and_its_answer_decides(
         (),
     )
     made = world(case, tmp_path)
-    made.engine.post.channels = {**made.engine.post.channels, "webhook": WebhookChannel("webhook", [Host(host, private=True)])}
+    made.engine.post.channels = {
+        **made.engine.post.channels,
+        "webhook": WebhookChannel("webhook", [Host(host, private=True)]),
+    }
     made.feed([NewEvent("e", "p0", "started", START, {})])
     made.act()
     made.act()

@@ -50,7 +50,9 @@ def test_the_newest_usable_address_is_used(store: sa.Engine):
     with writing(store) as conn:
         for n, address in enumerate(("old", "new", "gone")):
             conn.execute(
-                sa.text("INSERT INTO addresses (contact_id, channel, address, suppressed, added_at) VALUES ('ana', 'push', :to, :why, :at)"),
+                sa.text(
+                    "INSERT INTO addresses (contact_id, channel, address, suppressed, added_at) VALUES ('ana', 'push', :to, :why, :at)"
+                ),
                 {"to": address, "why": "gone" if address == "gone" else None, "at": n},
             )
     contact = look(store).contact
