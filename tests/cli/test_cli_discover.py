@@ -10,7 +10,6 @@ from engine.store.connect import open_store, writing
 from engine.store.intake import NewContact, NewEvent, add_contacts, record
 
 NOW = "2026-03-02T12:00:00Z"
-BUYING = "\nbuying: {event: order_placed, value: total}   # how we sell\n"
 
 
 def buys(shop, people):
@@ -29,7 +28,6 @@ def buys(shop, people):
 
 def test_groups_become_cards_a_map_and_a_segment(shop, sojourn):
     data = shop / "data.yaml"
-    data.write_text(data.read_text("utf-8") + BUYING, "utf-8")
     assert "cannot tell yet" in sojourn("segment", "discover", "--now", NOW).out
     buys(shop, 120)
     before = data.read_text("utf-8")
