@@ -22,7 +22,7 @@ from engine.audience.standing import Rule, Rules, rules, stand, together, versio
 from engine.store import membership, passing, standings
 from engine.store.segment_tables import segment_fills, segment_numbers
 from engine.store.snapshots import Needs, glance
-from engine.store.standings import Stood, put
+from engine.store.standings import Stood, mark_of, put
 from engine.store.tables import contacts
 from journeys.project import Data
 
@@ -161,7 +161,7 @@ def _by_hand(conn: sa.Connection, others: Mapping[Rule, str], page: list[str], h
     stood = standings.read(conn, page)
     for id_, values in _valued(conn, others, page, how, stood):
         for rule, value in values.items():
-            put(stood[id_], rule.number, value=value)
+            put(stood[id_], mark_of(rule.number), value=value)
     standings.save(conn, stood)
 
 
@@ -177,5 +177,5 @@ def _valued(
         facts = dict(stand(every, one.scope(ground.now, ground.zone, made.segments)))
         if stood is not None:
             dues = [stood[one.id].due_at, *(fact.until for fact in facts.values())]
-            stood[one.id].due_at = min((at for at in dues if at is not None), default=None)
+            stood[one.id].looked(min((at for at in dues if at is not None), default=None))
         yield one.id, {rule: fact.value for rule, fact in facts.items()}

@@ -18,7 +18,7 @@ from datetime import datetime, tzinfo
 
 import sqlalchemy as sa
 
-from engine.audience.standing import Rule, Rules, stand, together
+from engine.audience.standing import Rule, Rules, together
 from engine.filling import Ground, current, fill
 from engine.store import standings
 from engine.store.alarms import ring_each
@@ -26,12 +26,14 @@ from engine.store.connect import alone, reading, writing
 from engine.store.intake import NewEvent, once, record
 from engine.store.membership import AT_ONCE, look_again
 from engine.store.snapshots import Glimpse, Needs, glance
-from engine.store.standings import Moved, Stood, put
+from engine.store.standings import Moved, Stood, mark_of, put
 from engine.store.walked import Walked
 from journeys import Journey
 from journeys.project import Data
 
 ENTERED, LEFT = "entered", "left"
+REMEMBERED = 1000
+"""Questions that are kept, by the events that asked them."""
 
 
 @dataclass(slots=True)
@@ -44,6 +46,7 @@ class Segments:
     rules: Rules | None = None
     _profile: frozenset[str] = frozenset()  # attributes that a segment looks at
     _asking: Mapping[str, tuple[Rule, ...]] = field(default_factory=dict)  # event -> segments that it may change
+    _asked_before: dict[tuple[tuple[str, ...], str], _Question] = field(default_factory=dict)
 
     def ready(self, store: sa.Engine, now: datetime) -> None:
         """Fill what is new or edited, once: before the first tick, in a transaction that no tick is beside."""
@@ -59,6 +62,7 @@ class Segments:
         self.rules = rules
         self._profile = frozenset(name for rule in rules.every for name in rule.expression.attributes)
         self._asking = self._listening(rules)
+        self._asked_before.clear()
 
     def _listening(self, rules: Rules) -> dict[str, tuple[Rule, ...]]:
         """Return event -> the segments that name it, or that look at interests which it changes."""
@@ -93,44 +97,54 @@ class Segments:
 
     def _asked(self, conn: sa.Connection, stood: Mapping[str, Stood], now: datetime) -> dict[str, _Question]:
         """Return for each contact that has to be looked at which segments, and why."""
-        assert self.rules is not None  # noqa: S101 - stand() has looked
         news = standings.heard(conn, list(stood))
         found = {}
         for id_, one in stood.items():
             if not one.known:
-                found[id_] = _Question(self.rules.every, "new", whole=True)
+                found[id_] = self._question((), "new")
             elif one.due_at is not None and one.due_at <= now:
                 reason = "profile" if one.due_at == AT_ONCE else "time"
-                found[id_] = _Question(self.rules.every, _first(news.get(id_)) or reason, whole=True)
-            elif names := sorted(news.get(id_, set()) & self._asking.keys()):
-                rules = {rule.name: rule for name in names for rule in self._asking[name]}
-                found[id_] = _Question(tuple(rules.values()), names[0])
+                found[id_] = self._question((), _first(news.get(id_)) or reason)
+            elif names := tuple(sorted(news.get(id_, set()) & self._asking.keys())):
+                found[id_] = self._question(names, names[0])
         return found
+
+    def _question(self, names: tuple[str, ...], why: str) -> _Question:
+        """Return the question after the segments that these events may change, all of them without events."""
+        if (names, why) not in self._asked_before:
+            assert self.rules is not None  # noqa: S101 - stand() has looked
+            asking = {rule.name: rule for name in names for rule in self._asking[name]}
+            every = tuple(asking.values()) if names else self.rules.every
+            if len(self._asked_before) >= REMEMBERED:
+                self._asked_before.clear()
+            self._asked_before[names, why] = _Question(every, [mark_of(rule.number) for rule in every], why, not names)
+        return self._asked_before[names, why]
 
     def _judge(
         self, conn: sa.Connection, asked: Mapping[str, _Question], stood: Mapping[str, Stood], now: datetime
     ) -> None:
-        every = {rule.name: rule for question in asked.values() for rule in question.rules}.values()
+        questions = {id(question): question for question in asked.values()}.values()
+        every = {rule.name: rule for question in questions for rule in question.rules}.values()
         needs = Needs(together(every), traits=any(rule.traits for rule in every))
         moves: list[Moved] = []
-        changed = {}
         for one in glance(conn, list(asked), now, needs):
             moves += self._one(one, asked[one.id], stood[one.id], now)
-            changed[one.id] = stood[one.id]
-        standings.save(conn, changed)
+        standings.save(conn, {id_: stood[id_] for id_ in asked})
         standings.log(conn, moves)
         self._tell(conn, moves, now)
 
     def _one(self, one: Glimpse, question: _Question, stood: Stood, now: datetime) -> list[Moved]:
         """Write into `stood` how a person stands now; return the moves."""
         assert self.rules is not None  # noqa: S101 - stand() has looked
-        moves, dues = [], [] if question.whole or stood.due_at is None else [stood.due_at]
-        for rule, (value, until) in stand(question.rules, one.scope(now, self.zone, self.rules.segments)):
-            if until is not None:
-                dues.append(until)
-            if put(stood, rule.number, value=value):
+        moves, due = [], None if question.whole else stood.due_at
+        scope = one.scope(now, self.zone, self.rules.segments)
+        for rule, mark in zip(question.rules, question.marks, strict=True):
+            value, until = rule.look(scope)
+            if until is not None and (due is None or until < due):
+                due = until
+            if put(stood, mark, value=value):
                 moves.append(Moved(one.id, rule.name, value, now, question.why))
-        stood.due_at, stood.known = min(dues, default=None), True
+        stood.looked(due)
         return moves
 
     def _tell(self, conn: sa.Connection, moves: Iterable[Moved], now: datetime) -> None:
@@ -146,11 +160,12 @@ class Segments:
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """Which segments to look at. `whole`: all of them, so that the alarm is known exactly."""
+    """Which segments to look at, and their places. `whole`: all of them, so that the alarm is known exactly."""
 
     rules: tuple[Rule, ...]
+    marks: Sequence[tuple[int, int]]
     why: str
-    whole: bool = False
+    whole: bool
 
 
 def _first(names: set[str] | None) -> str | None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from journeys.bits import Bit, Run
 from journeys.expression import Happening, Scope
+
+_NONE: Iterator[Happening] = iter(())  # of those who never did it: it has nothing to give, however often it is asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +30,15 @@ class Asked:
 
     def found(self, scope: Scope) -> Iterator[Happening]:
         """Yield the events meant, newest first."""
-        edge = self._edge(scope)
-        for happening in reversed(scope.history.get(self.event, ())):
+        past = scope.history.get(self.event)
+        return self._meant(past, scope) if past else _NONE
+
+    def _meant(self, past: Sequence[Happening], scope: Scope) -> Iterator[Happening]:
+        edge, where = self._edge(scope), self.where
+        for happening in reversed(past):
             if edge is not None and (happening.at < edge or (self.since and happening.at == edge)):
                 return
-            if self.where is None or self.where(_seeing(scope, happening)) is True:
+            if where is None or where(_seeing(scope, happening)) is True:
                 yield happening
 
     def _edge(self, scope: Scope) -> datetime | None:

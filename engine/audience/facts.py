@@ -4,9 +4,9 @@ Rules (people.md 4)
 - `until` may be early, then one looks again; it is never late. None: only the person can change it.
 - not: the same until. and: while false, the latest until of the false parts; while true, the earliest of all. or: the
   mirror.
-- A window of `within` is walked as it empties: the first event whose leaving turns the answer says when, whatever the
-  signs of what is added up.
-- Days since an event, and interests that fade, are followed along a line that they never cross sooner than.
+- Windows of events stand in windows.py; days since an event that are calculated with, and interests that fade, are
+  followed along a line that they never cross sooner than.
+- Of `and` and `or` what costs least is asked first: a part that time never changes may decide alone.
 - What is read off the calendar turns at midnights and hours of the contact's own zone.
 - Products of two moving values, and a `where` that asks what time it is, are looked at again after POLL.
 """
@@ -16,32 +16,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import accumulate
-from typing import Any, NamedTuple
 
+from engine.audience import windows
+from engine.audience.fact import INSTANT, NO, Fact, Look, steady
 from engine.audience.instants import around, hours, midnights
 from engine.audience.lines import FAR, Line, crossing, line_of
 from engine.audience.still import plain, still
-from journeys.bits import ORDER, Bit
+from journeys.bits import Bit
 from journeys.expression import Expression, Scope
-from journeys.happenings import Asked, added, figure
+from journeys.happenings import Asked
 from journeys.sequence import turns as sequence_turns
 
-INSTANT = timedelta(microseconds=1)
 POLL = timedelta(minutes=1)
 SINCE = ("days_since", "days_since_first")
 MOST = 16
 """Turns that are tried before one looks again."""
 
-
-class Fact(NamedTuple):
-    """What holds, and until when it does: None = until the person does something."""
-
-    value: bool
-    until: datetime | None = None
-
-
-Look = Callable[[Scope], Fact]
 Turns = Callable[[Scope], Iterable[datetime]]
 
 
@@ -59,16 +49,17 @@ class _Facts:
 
     def look(self, bit: Bit) -> Look:
         if bit.op in ("and", "or"):
-            return _joined([self.look(part) for part in bit.parts], stop=bit.op == "or")
+            cheap = sorted(bit.parts, key=lambda part: not still(part))
+            return _joined([self.look(part) for part in cheap], stop=bit.op == "or")
         if bit.op == "not":
-            part = self.look(bit.parts[0])
-            return lambda scope: Fact(not (found := part(scope)).value, found.until)
+            return _negated(self.look(bit.parts[0]))
         if bit.op == "segment":
             return self.segment(bit.about)
         if still(bit):
-            return lambda scope: Fact(bit.run(scope) is True)
-        if bit.op in ("any", "no"):
-            return _happened(bit)
+            run = bit.run
+            return lambda scope: steady(run(scope))
+        if bit.op in ("any", "no") and plain(bit.about):
+            return windows.happened(bit)
         if bit.op == "compare":
             return self.compared(bit)
         return _turning(bit, turns_of(bit))
@@ -81,10 +72,10 @@ class _Facts:
 
     def compared(self, bit: Bit) -> Look:
         one, two = bit.parts
-        if one.op in ("count", "sum") and two.const and two.constant is not None and plain(one.about):
-            return _emptying(one, ORDER[bit.about], two.constant)
+        if one.op in ("count", "sum") and isinstance(two.constant, int | float) and plain(one.about):
+            return windows.emptying(one, bit.about, two.constant)
         if one.op in SINCE and two.const and type(two.constant) is int and plain(one.about):
-            return _elapsed(one, bit.about, timedelta(days=two.constant))
+            return windows.elapsed(one, bit.about, timedelta(days=two.constant))
         if (_dated(one) and still(two)) or (_dated(two) and still(one)):
             return _turning(bit, _crossed_days(one, two), complete=True)
         if bit.about not in ("==", "!=") and {one.op, two.op} & {"interest"} and (still(one) or still(two)):
@@ -96,69 +87,35 @@ class _Facts:
 
 
 def _nobody(_: Scope) -> Fact:
-    return Fact(value=False)
+    return NO
+
+
+def _negated(part: Look) -> Look:
+    def look(scope: Scope) -> Fact:
+        value, until = part(scope)
+        return steady(not value) if until is None else Fact(not value, until)
+
+    return look
 
 
 def _joined(parts: list[Look], *, stop: bool) -> Look:
     """Return the look of `and` (stop=False) or `or` (stop=True): one part with that value decides alone."""
+    decided, open_ = steady(stop), steady(not stop)
 
     def look(scope: Scope) -> Fact:
-        decisive: list[datetime] = []
-        others: list[datetime] = []
-        stopped = False
+        last = first = None  # of the parts that decide, and of the others
         for part in parts:
             value, until = part(scope)
             if value is stop:
                 if until is None:
-                    return Fact(stop)
-                stopped = True
-                decisive.append(until)
-            elif until is not None:
-                others.append(until)
-        if stopped:
-            return Fact(stop, max(decisive))
-        return Fact(not stop, min(others, default=None))
-
-    return look
-
-
-def _happened(bit: Bit) -> Look:
-    """Return the look of `any …` and `no …`: the newest event decides how long."""
-    asked: Asked = bit.about
-    if not plain(asked):
-        return _turning(bit, turns_of(bit))
-    sought = bit.op == "any"
-
-    def look(scope: Scope) -> Fact:
-        newest = next(asked.found(scope), None)
-        if newest is None:
-            return Fact(not sought)
-        return Fact(sought, None if asked.within is None else newest.at + asked.within + INSTANT)
-
-    return look
-
-
-def _elapsed(bit: Bit, op: str, span: timedelta) -> Look:
-    """Return the look of `days_since(…) op n`: it turns once, when so many days are over, or just after."""
-    asked: Asked = bit.about
-    test, within, first = ORDER[op], asked.within, bit.op == "days_since_first"
-    after = INSTANT if op in (">", "<=") else timedelta(0)
-
-    def look(scope: Scope) -> Fact:
-        at = None
-        for happening in asked.found(scope):
-            at = happening.at
-            if not first:
-                break
-        if at is None:
-            return Fact(value=False)
-        turn = at + span + after
-        if op in ("==", "!=") and scope.now >= turn:
-            turn += INSTANT
-        until = turn if turn > scope.now else None
-        if within is not None and (until is None or at + within < until):
-            until = at + within + INSTANT
-        return Fact(bool(test(scope.now - at, span)), until)
+                    return decided
+                if last is None or until > last:
+                    last = until
+            elif until is not None and (first is None or until < first):
+                first = until
+        if last is not None:
+            return Fact(stop, last)
+        return open_ if first is None else Fact(not stop, first)
 
     return look
 
@@ -178,46 +135,6 @@ def _falling(bit: Bit) -> Look:
         return Fact(value, scope.now + high * INSTANT)
 
     return look
-
-
-def _emptying(bit: Bit, test: Callable[[Any, Any], Any], against: Any) -> Look:
-    """Return the look of `count(…) op n` and `sum(…) op n`: walk the oldest out until the answer turns."""
-    asked: Asked = bit.about
-    total = _count if bit.op == "count" else _total
-    empty = Fact(_tested(test, 0, against))
-
-    def look(scope: Scope) -> Fact:
-        inside = list(asked.found(scope))  # newest first
-        if not inside:
-            return empty
-        sizes = total(inside, asked.prop)
-        value = _tested(test, sizes[-1], against)
-        if asked.within is not None:
-            for left in range(len(inside) - 1, -1, -1):
-                if _tested(test, sizes[left], against) is not value:
-                    return Fact(value, inside[left].at + asked.within + INSTANT)
-        return Fact(value)
-
-    return look
-
-
-def _tested(test: Callable[[Any, Any], Any], one: Any, two: Any) -> bool:
-    try:
-        return two is not None and bool(test(one, two))
-    except TypeError:
-        return False
-
-
-def _count(inside: list[Any], _: str) -> range:
-    return range(len(inside) + 1)
-
-
-def _total(inside: list[Any], prop: str) -> list[float]:
-    """Return the sums of the newest 0, 1, 2 ... events."""
-    values = [figure(happening, prop) for happening in inside]
-    if all(type(value) is int for value in values):
-        return [0, *accumulate(values)]
-    return [added(values[:size]) for size in range(len(values) + 1)]
 
 
 def _turning(bit: Bit, turns: Turns | None, *, complete: bool = False) -> Look:

@@ -14,7 +14,8 @@ from datetime import timedelta
 from functools import cached_property
 from hashlib import blake2b
 
-from engine.audience.facts import Fact, Look, fact_of
+from engine.audience.fact import Fact, Look
+from engine.audience.facts import fact_of
 from journeys.expression import Expression, Scope
 from journeys.project import Data
 

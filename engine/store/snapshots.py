@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -31,6 +32,7 @@ from journeys.zones import zone_of
 T = TypeVar("T")
 Wanted = tuple[tuple[str, timedelta | None], ...]
 Spans = tuple[tuple[str, timedelta], ...]
+_when = attrgetter("at", "id")
 
 SLACK = timedelta(hours=2)
 """Conditions may be judged at an instant a little before now: history reaches that much further back."""
@@ -123,17 +125,20 @@ def load(conn: sa.Connection, ids: Sequence[str], now: datetime, needs: Needs) -
     ]
 
 
-@dataclass(frozen=True, slots=True)
 class Told:
     """An event as a segment looks at it: most ask when it happened, so its data are read when somebody asks."""
 
-    at: datetime
-    text: str
+    __slots__ = ("_data", "_text", "at", "id")
+
+    def __init__(self, at: datetime, id_: str, text: str) -> None:
+        self.at, self.id, self._text = at, id_, text
+        self._data: Mapping[str, Any] | None = None
 
     @property
     def data(self) -> Mapping[str, Any]:
-        told: Mapping[str, Any] = from_json(self.text)
-        return told
+        if self._data is None:
+            self._data = from_json(self._text)
+        return self._data
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,13 +162,9 @@ class Glimpse:
 def glance(conn: sa.Connection, ids: Sequence[str], now: datetime, needs: Needs) -> list[Glimpse]:
     """Return of each contact no more than a segment looks at: attributes, and the events that are asked for."""
     people = {id_: _read(text) for id_, text in conn.execute(_LOOKS, {"ids": ids}).all()}
-    happened: defaultdict[str, list[tuple[datetime, str, str, str]]] = defaultdict(list)
-    if needs.history:
-        asked, spans = _heard(tuple(sorted(needs.history.items())))
-        for id_, *event in conn.execute(asked, _reach(ids, now, spans)).all():
-            happened[id_].append((event[0], event[1], event[2], event[3]))
+    happened = _histories(conn, ids, now, needs) if needs.history else {}
     traits = _traits(conn, ids) if needs.traits else {}
-    return [Glimpse(id_, *people[id_], _histories(happened.get(id_, ())), traits.get(id_, {})) for id_ in ids]
+    return [Glimpse(id_, *people[id_], happened.get(id_, {}), traits.get(id_, {})) for id_ in ids]
 
 
 def _traits(conn: sa.Connection, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
@@ -171,11 +172,22 @@ def _traits(conn: sa.Connection, ids: Sequence[str]) -> dict[str, Mapping[str, A
     return {id_: {"value": value, "interests": interests} for id_, value, interests in rows}
 
 
-def _histories(events: Iterable[tuple[datetime, str, str, str]]) -> dict[str, list[Told]]:
-    """Return the events (instant, id, name, data) by name, oldest first."""
-    found: dict[str, list[Told]] = {}
-    for at, _, name, text in sorted(events):
-        found.setdefault(name, []).append(Told(at, text))
+def _histories(
+    conn: sa.Connection, ids: Sequence[str], now: datetime, needs: Needs
+) -> dict[str, dict[str, list[Told]]]:
+    """Return by contact and name the events that are asked for, oldest first."""
+    asked, spans = _heard(tuple(sorted(needs.history.items())))
+    found: dict[str, dict[str, list[Told]]] = {id_: {} for id_ in ids}
+    for who, at, id_, name, text in conn.execute(asked, _reach(ids, now, spans)).all():
+        mine = found[who]
+        if name in mine:
+            mine[name].append(Told(at, id_, text))
+        else:
+            mine[name] = [Told(at, id_, text)]
+    for mine in found.values():
+        for several in mine.values():
+            if len(several) > 1:
+                several.sort(key=_when)
     return found
 
 

@@ -2,7 +2,8 @@
 
 Rules
 - The caller holds the alarms of those it writes: nobody else changes their standings meanwhile.
-- A row is written whole: reading, changing and writing bits happens between claim and commit.
+- A row is written whole: reading, changing and writing bits happens between claim and commit. Rows that stay as they
+  are are not written.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -28,15 +29,24 @@ _MOVES = segment_moves.insert()
 
 @dataclass(slots=True)
 class Stood:
-    """How a contact stands: bits by block, and its segments' alarm. `known`: there was a row."""
+    """How a contact stands: bits by block, and its segments' alarm. `known`: there was a row.
+
+    `written`: the blocks that are otherwise than they were read.
+    """
 
     bits: dict[int, int] = field(default_factory=dict)
     due_at: datetime | None = None
     known: bool = False
+    written: set[int] = field(default_factory=set)
+
+    def looked(self, due_at: datetime | None) -> None:
+        """Note that somebody looked, and when to look again."""
+        if not self.known or due_at != self.due_at:
+            self.written.add(0)
+        self.due_at, self.known = due_at, True
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
+class Moved(NamedTuple):
     """A contact that entered or left a segment. `why`: an event's name, "time", "profile" or "new"."""
 
     contact_id: str
@@ -68,9 +78,9 @@ def heard(conn: sa.Connection, ids: Sequence[str]) -> dict[str, set[str]]:
 def save(conn: sa.Connection, changed: Mapping[str, Stood]) -> None:
     """Write how these contacts stand now."""
     rows = [
-        {"contact_id": id_, "block": block, "bits": bits, "due_at": one.due_at if block == 0 else None}
+        {"contact_id": id_, "block": block, "bits": one.bits.get(block, 0), "due_at": None if block else one.due_at}
         for id_, one in sorted(changed.items())
-        for block, bits in sorted({0: 0, **one.bits}.items())
+        for block in sorted(one.written)
     ]
     if rows:
         write(conn, _whole(conn.dialect.name), rows)
@@ -79,14 +89,8 @@ def save(conn: sa.Connection, changed: Mapping[str, Stood]) -> None:
 def log(conn: sa.Connection, moves: Iterable[Moved]) -> None:
     """Keep who entered and who left."""
     rows = [
-        {
-            "contact_id": one.contact_id,
-            "segment": one.segment,
-            "entered": one.entered,
-            "at": one.at,
-            "why": one.why[:80],
-        }
-        for one in moves
+        {"contact_id": id_, "segment": segment, "entered": entered, "at": at, "why": why[:80]}
+        for id_, segment, entered, at, why in moves
     ]
     if rows:
         write(conn, _MOVES, rows)
@@ -121,13 +125,20 @@ def bit(stood: Stood, number: int) -> bool:
     return bool(stood.bits.get(number // WIDTH, 0) >> number % WIDTH & 1)
 
 
-def put(stood: Stood, number: int, *, value: bool) -> bool:
+def mark_of(number: int) -> tuple[int, int]:
+    """Return the block of a segment and its bit there."""
+    return number // WIDTH, 1 << number % WIDTH
+
+
+def put(stood: Stood, mark: tuple[int, int], *, value: bool) -> bool:
     """Set a bit; return whether it was otherwise."""
-    before = bit(stood, number)
-    mask = 1 << number % WIDTH
-    bits = stood.bits.get(number // WIDTH, 0)
-    stood.bits[number // WIDTH] = bits | mask if value else bits & ~mask
-    return before is not value
+    block, bit_ = mark
+    bits = stood.bits.get(block, 0)
+    if value is (bits & bit_ != 0):
+        return False
+    stood.bits[block] = bits ^ bit_
+    stood.written.add(block)
+    return True
 
 
 def retire(conn: sa.Connection, gone: Mapping[str, int]) -> None:
