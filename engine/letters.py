@@ -5,15 +5,18 @@ Rules
 - A declared attribute without a value is None; a name that is not declared is an error of the template.
 - A mail is signed as its last bytes are made; its return path says whose it is, so that a bounce can be believed.
 - What cannot be written becomes a receipt failed(render) with the template's line, never an exception.
+- A message is begun here, written by a renderer (under `serve` a process that may be killed), and packed here: the
+  renderer knows no secret.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from channels import dkim
@@ -23,6 +26,7 @@ from channels.mail_settings import MailSettings, mail_settings
 from channels.mime import AddressRefused, Letterhead, Mail, address, letterhead, split
 from channels.templates import Library, Rendered, Template
 from channels.webhook import METHOD
+from engine.rendering.asked import Answer, Asked, Refused, Renderer
 from engine.store.consenting import may_track
 from engine.store.delivering import WEBHOOK, Delivery, Draft
 from engine.tokens import Tokens
@@ -43,6 +47,7 @@ class Letters:
     journeys: Mapping[str, Journey]
     library: Library
     tokens: Tokens
+    renderer: Renderer | None = None  # None: in this process
     _heads: dict[tuple[str, ...], Letterhead] = field(default_factory=dict)
     _mail: dict[str, MailSettings] = field(default_factory=dict)
     _declared: dict[str, Any] = field(default_factory=dict)
@@ -51,8 +56,48 @@ class Letters:
     def __post_init__(self) -> None:
         self._declared = {name: one.default for name, one in self.project.data.attributes.items()}
 
+    def envelopes(
+        self, deliveries: Iterable[Delivery], now: datetime, unread: Container[str] = ()
+    ) -> Iterator[tuple[Delivery, Made]]:
+        """Give for each delivery its envelope, or why there can be none; `unread`: channels whose bodies nobody asks.
+
+        The order is that of the deliveries, but for those that need no rendering: they may come later.
+        ChannelUnavailable: nothing can be rendered at the moment.
+        """
+        if self.renderer is None:
+            for delivery in deliveries:
+                yield delivery, self.envelope(delivery, now, unread=delivery.channel in unread)
+            return
+        begun: deque[tuple[Delivery, Template]] = deque()
+        ready: list[tuple[Delivery, Made]] = []
+
+        def asked() -> Iterator[Asked]:
+            for delivery in deliveries:
+                first = self._begun(delivery, unread=delivery.channel in unread)
+                if isinstance(first, Template):
+                    begun.append((delivery, first))
+                    yield self._asked(delivery, first)
+                else:
+                    ready.append((delivery, first))
+
+        for answer in self.renderer.rendered(asked()):
+            delivery, template = begun.popleft()
+            yield delivery, self._ended(delivery, template, answer, now)
+        yield from ready
+
     def envelope(self, delivery: Delivery, now: datetime, *, unread: bool = False) -> Made:
         """Return the envelope with what to note about it, or why there can be none; `unread`: its body is not asked."""
+        begun = self._begun(delivery, unread=unread)
+        if not isinstance(begun, Template):
+            return begun
+        try:
+            rendered = begun.render(self.variables(delivery, begun.pages), self._links(delivery))
+            return self._packed(delivery, begun, (rendered, now))
+        except (TemplateProblem, ValueError, KeyError) as problem:
+            return _refused(delivery, problem)
+
+    def _begun(self, delivery: Delivery, *, unread: bool) -> Template | Made:
+        """Return the template that a delivery needs, or what is made of it without one."""
         if delivery.channel == WEBHOOK:
             return _call(delivery, self.project.webhooks)
         if delivery.address is None:
@@ -60,15 +105,29 @@ class Letters:
             return Receipt(delivery.key, "failed", "", why)
         try:
             template = self.library[delivery.message]
-            if unread:
-                return Envelope(delivery.key, delivery.address, b""), Draft(delivery.key, template.version)
-            rendered = template.render(self.variables(delivery, template.pages), self._links(delivery))
-            return self._packed(delivery, template, (rendered, now))
-        except (TemplateProblem, ValueError) as problem:
-            refused = isinstance(problem, AddressRefused)
-            return Receipt(delivery.key, "failed", "hard" if refused else "render", str(problem)[:500])
+        except TemplateProblem as problem:
+            return _refused(delivery, problem)
         except KeyError:
             return Receipt(delivery.key, "failed", "render", f"there is no template for {delivery.message}")
+        if unread:
+            return Envelope(delivery.key, delivery.address, b""), Draft(delivery.key, template.version)
+        return template
+
+    def _asked(self, delivery: Delivery, template: Template) -> Asked:
+        """Return what a renderer in another process needs."""
+        variables, link = self.variables(delivery, template.pages), self._links(delivery)
+        static = template.variants[template.locale(variables)].static
+        return Asked(delivery.message, template.version, variables, {n: link(n) for n in static}, link)
+
+    def _ended(self, delivery: Delivery, template: Template, answer: Answer, now: datetime) -> Made:
+        if isinstance(answer, Refused):
+            if answer.stale:
+                return Receipt(delivery.key, "deferred", "", answer.says)
+            return Receipt(delivery.key, "failed", "render", answer.says[:500])
+        try:
+            return self._packed(delivery, template, (answer, now))
+        except (TemplateProblem, ValueError) as problem:
+            return _refused(delivery, problem)
 
     def preview(self, delivery: Delivery) -> Rendered:
         """Return the message as its reader sees it; TemplateProblem when it cannot be rendered."""
@@ -193,6 +252,11 @@ class Letters:
             return headers
         title = topic.title.replace("<", "").replace(">", "") if topic.title.isascii() else ""
         return headers | {"List-Id": f"{title} <{delivery.topic}.{domain}>".strip()}
+
+
+def _refused(delivery: Delivery, problem: Exception) -> Receipt:
+    kind: Literal["hard", "render"] = "hard" if isinstance(problem, AddressRefused) else "render"
+    return Receipt(delivery.key, "failed", kind, str(problem)[:500])
 
 
 def _own(rendered: Rendered) -> dict[str, str] | None:

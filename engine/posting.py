@@ -133,6 +133,8 @@ class Post:
     def close(self) -> None:
         for channel in self.channels.values():
             channel.close()
+        if self.letters.renderer:
+            self.letters.renderer.close()
         if self.log:
             self.log.close()
 
@@ -164,10 +166,14 @@ class _Batch:
             name for name, channel in self.post.channels.items() if isinstance(channel, Unread) and channel.unread()
         }
         now = self.clock.now()
-        for delivery in claimed:
-            self.channel_of[delivery.key] = delivery.channel
-            made = self.post.letters.envelope(delivery, now, unread=delivery.channel in unread)
-            self._made(delivery, made, by_channel)
+        self.channel_of.update((delivery.key, delivery.channel) for delivery in claimed)
+        try:
+            for delivery, made in self.post.letters.envelopes(claimed, now, unread):
+                self._made(delivery, made, by_channel)
+                self._intend(())  # a template may take its time, a hundred of them more than the claim lasts
+        except ChannelError as error:
+            self._give_back(error)
+            return Posted(len(claimed), self.statuses, self.sent, (str(error),))
         self._remember(claimed, now)
         troubles = [said for name, some in by_channel.items() if (said := self._through(name, some))]
         self._write()

@@ -19,10 +19,12 @@ from typing import Generic, Protocol, Self, TypeVar
 from channels.errors import TemplateProblem
 from engine.app import digest_with
 from engine.chores import CHORES, Done, Periodic, perform
+from engine.double_opt_in import messages_of
 from engine.engine import Engine, Ticked
 from engine.intake.taking import Terms
 from engine.metrics import Meters
 from engine.posting import Posted
+from engine.rendering.process import RenderProcess
 from engine.runner import Job, Runner, local
 from engine.store import alarms, delivering
 from engine.store.connect import reading
@@ -114,6 +116,9 @@ class Service:
 
     def __post_init__(self) -> None:
         self._meters = Meters(self.engine.store, self.engine.clock.now)
+        letters = self.engine.post.letters
+        messages = messages_of(self.engine.project)
+        letters.renderer = letters.renderer or RenderProcess(messages)  # begun by the first message
         self._runner = self.wishes.runs(self.jobs(), self._ending)
         project = self.engine.project
         self._web = WebServer(build_app(self._doors()), self.wishes.bind or project.bind, project.bind)
