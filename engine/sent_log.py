@@ -13,8 +13,10 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
+from errno import ENOSPC
 from pathlib import Path
 
+from engine.errors import StoreUnavailable
 from engine.store.columns import from_micros, to_micros
 
 FOLDER = Path(".sojourn") / "sent"
@@ -28,13 +30,26 @@ class SentLog:
         self._folder = root / FOLDER / ledger
         self._day: date | None = None
         self._file: int | None = None
+        self._torn = False  # the last line is not whole
 
     def add(self, keys: Iterable[str], now: datetime) -> None:
         """Note that these were accepted; one write, whole or not at all."""
         at = to_micros(now)
         said = "".join(f"{at} {key}\n" for key in keys)
         if said:
-            os.write(self._opened(now.date()), said.encode())
+            self._append(("\n" * self._torn + said).encode(), now.date())
+
+    def _append(self, said: bytes, day: date) -> None:
+        try:
+            written = os.write(self._opened(day), said)
+        except OSError as error:
+            raise self._unwritten(error.strerror or str(error)) from error
+        self._torn = written < len(said)
+        if self._torn:
+            raise self._unwritten(os.strerror(ENOSPC))
+
+    def _unwritten(self, why: str) -> StoreUnavailable:
+        return StoreUnavailable(f"what was sent cannot be noted in {self._folder}: {why}; make room to write")
 
     def last(self, count: int) -> list[str]:
         """Return the newest keys, oldest first."""

@@ -119,14 +119,13 @@ def restored(
     """Say that the store was restored: what was sent from here since the copy was made is taken note of."""
     from engine.sent_log import SentLog
     from engine.store import restoring
-    from engine.store.columns import EPOCH
     from engine.store.connect import writing
 
     session: Session = ctx.obj
     project = session.project()
     with session.store(project) as store, writing(store) as conn:
         log = SentLog(project.root, restoring.ledger(conn))
-        since = [] if accept_duplicates else log.since(restoring.last_instant(conn) or EPOCH)
+        since = [] if accept_duplicates else log.since(restoring.unsure_since(conn))
         gap = restoring.remember(conn, since, session.now())
     if accept_duplicates:
         log.forget()

@@ -46,6 +46,8 @@ DRILLS = (
           15, "engine.drill.goodbyes:race"),
     Drill(18, "wrong clocks", "-1 h, +1 h, +400 d, frozen, two nodes 90 s apart: nothing twice, nobody stalls",
           10, "engine.drill.times:wrong_clocks"),
+    Drill(19, "full disk", "no room before a claim, a commit, an answer: nothing leaves without a row, and it goes on",
+          10, "engine.drill.full:disk"),
     Drill(20, "locked store", "somebody else holds the lock: one clear line, nothing twice, then it goes on",
           5, "engine.drill.stores:locked"),
     Drill(21, "damaged store", "cut off, zeroed, garbage, empty, gone: refused by name, never made anew",
@@ -62,12 +64,16 @@ DRILLS = (
           10, "engine.drill.mails:injection"),
     Drill(31, "scanners", "readers and machines follow links: told apart, and nobody is unsubscribed by a GET",
           20, "engine.drill.scanners:traces"),
+    Drill(32, "forged reports", "bounces and complaints: forged ones change nothing, genuine ones are understood",
+          5, "engine.drill.reports:heard"),
     Drill(33, "erasure", "people are erased: no byte of them is left, and the reports still add up",
           30, "engine.drill.erasure:erasure"),
     Drill(34, "key rotation killed", "new keys, killed at random statements: every value opens at every moment",
           30, "engine.drill.keys:rotation"),
     Drill(37, "simulated weeks", "seeds: workers end and freeze, servers hang up, clocks jump: all is done in the end",
           60, "engine.drill.simulation:seeds"),
+    Drill(39, "a copy put back", "copied while sending, put back later: what has gone out does not go out again",
+          10, "engine.drill.copies:restored"),
 )  # fmt: skip
 
 

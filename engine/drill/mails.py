@@ -4,31 +4,19 @@ from __future__ import annotations
 
 import email
 import email.policy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from channels.channel import Envelope
 from channels.mime import AddressRefused, Mail, address, letterhead
 from channels.smtp import SmtpChannel
 from channels.smtp_line import SmtpSettings
+from channels.wire_proof import NAMES as SCRIPTS
+from channels.wire_proof import Proof, Sample
 from engine.drill.drill import Ask, Found
 from engine.drill.ground import START
 from engine.drill.sink import MailSink
 
-NAMES = (
-    "Ana",
-    "Zoë",
-    "Łukasz",
-    "Иван",
-    "Γιώργος",
-    "שרה",
-    "محمد",
-    "अनिता",
-    "小明",
-    "さくら",
-    "지우",
-    "ณัฐ",
-    "O'Neil, Jr.",
-)
 HOSTILE = (
     "evil@x.test,", "a\r\nBcc: evil@x.test", "a\nBcc: b@c.test", "a\rb", "a\x0bb\x0cc", "a\x85b\u2028c\u2029d", '"',
     '\\"', "a <b@c.test>", "a, b", "=?utf-8?b?QQ==?=", "(comment)", ";", ":", "<", ">", "\x00", "\ud800", " ", "",
@@ -38,28 +26,28 @@ HEADERS = {
     "from", "to", "subject", "date", "message-id", "list-unsubscribe", "list-unsubscribe-post", "mime-version",
     "content-type",
 }  # fmt: skip
-LINE = 998
 
 
 def wire(ask: Ask) -> Found:
-    """Drill 26: mails with names of many scripts and tokens of any length, as they come over the wire."""
-    count, chance = ask.some(1000, 50), ask.chance
-    head, urls = letterhead("Acme, Ünited <hello@drill.test>"), dict[str, str]()
-    envelopes = []
-    for n in range(count):
-        key = f"{n:016x}:1"
-        urls[key] = f"https://go.test/u/{'k' * chance.randint(1, 300)}{n}"
-        name = chance.choice(NAMES)
-        mail = Mail(key, f"p{n}@drill.test", f"{name} {chance.choice(NAMES) * 9}", f"Hi {name}\n.dot\n",
-                    f"<p>{name}</p>\n" * 9, START, to_name=name, unsubscribe_url=urls[key])  # fmt: skip
-        envelopes.append(Envelope(key, mail.to, head.pack(mail), sender=head.address))
-    sink = _sent(envelopes)
-    wrong = [f"{len(sink.mails)} mails of {count}"] if len(sink.mails) != count else []
-    by_reader = {one.to: one for one in envelopes}
+    """Drill 26: signed mails with names of many scripts and tokens of 1 to 300 letters, as they come over the wire."""
+    count, proof = ask.some(500, 25), Proof.new()
+    wrong = [
+        one for hostile in (False, True) for one in _odd(proof, list(proof.mails(ask.seed, count, hostile=hostile)))
+    ]
+    scale = f"{2 * count:,} mails, half of them attacks, tokens of 1-300 letters, DKIM with RSA and Ed25519"
+    return Found(scale, wrong=tuple(wrong[:10]))
+
+
+def _odd(proof: Proof, samples: Sequence[Sample]) -> Iterator[str]:
+    """Send mails over the wire; yield what is wrong with their bytes as they came."""
+    made = {one.to: one for one in samples}
+    sink = _sent([Envelope(f"r{n}:1", one.to, one.raw, "hello@shop.test") for n, one in enumerate(samples)])
+    if len(sink.mails) != len(made):
+        yield f"{len(sink.mails)} mails of {len(made)}"
     for _, to, content in sink.mails:
-        envelope = by_reader[to[0]]
-        wrong += list(_odd(content, to, urls[envelope.key]))
-    return Found(f"{count:,} mails, {len(NAMES)} scripts, tokens of 1-300 letters", wrong=tuple(wrong[:10]))
+        yield from (f"{to[0]}: {fault}" for fault in proof.faults(replace(made[to[0]], raw=content)))
+        if len(to) != 1:
+            yield f"{to[0]}: {len(to)} recipients"
 
 
 def _sent(envelopes: list[Envelope]) -> MailSink:
@@ -72,30 +60,12 @@ def _sent(envelopes: list[Envelope]) -> MailSink:
     return sink
 
 
-def _odd(content: bytes, to: list[str], url: str) -> Iterator[str]:
-    """Say what is wrong with a mail as it came."""
-    message = email.message_from_bytes(content, policy=email.policy.default)
-    if len(to) != 1:
-        yield f"{len(to)} recipients"
-    if b"\r" in content.replace(b"\r\n", b"") or b"\n" in content.replace(b"\r\n", b""):
-        yield "a line that does not end with CRLF"
-    if max(map(len, content.split(b"\r\n"))) > LINE:
-        yield f"a line of more than {LINE} bytes"
-    raw = next((line for line in content.split(b"\r\n") if line.lower().startswith(b"list-unsubscribe:")), b"")
-    if f"<{url}>".encode() not in raw:
-        yield f"List-Unsubscribe does not say {url}: {raw[:200]!r}"
-    if message["List-Unsubscribe-Post"] != "List-Unsubscribe=One-Click":
-        yield "no one-click header"
-    if not message["Subject"] or message.get_body(("html",)) is None or message.get_body(("plain",)) is None:
-        yield "a part is missing"
-
-
 def injection(ask: Ask) -> Found:
     """Drill 27: hostile names, subjects and addresses: one recipient, the expected headers, no Bcc."""
     count, chance = ask.some(10_000, 300), ask.chance
     head, refused, wrong = letterhead("Acme <hello@drill.test>"), 0, list[str]()
     for n in range(count):
-        name, subject, to = (chance.choice(HOSTILE) + chance.choice((*HOSTILE, *NAMES)) for _ in range(3))
+        name, subject, to = (chance.choice(HOSTILE) + chance.choice((*HOSTILE, *SCRIPTS)) for _ in range(3))
         mail = Mail(f"{n:x}:1", to if n % 3 == 0 else "p@drill.test", subject, subject, f"<p>{name}</p>", START,
                     to_name=name, unsubscribe_url="https://go.test/u/k")  # fmt: skip
         try:

@@ -2,6 +2,8 @@
 
 Rules
 - A store is restored when the newest message of the sent log has no row in it: rows are written before messages go.
+- What went out since is read from the newest message that the store knows was sent, and a day before it: a store that
+  was put back by hand may have been stepped since, and workers do not commit in the order in which they send.
 - Until somebody says what holds, nothing is sent. Then the keys that the log knows and the copy does not stand in
   `accepted`; a message queued under such a key ends as sent, at the instant the log says, and never goes out.
 """
@@ -10,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from secrets import token_hex
 
@@ -18,12 +20,14 @@ import sqlalchemy as sa
 
 from engine.store.auditing import note
 from engine.store.care_tables import accepted, ledgers
+from engine.store.columns import EPOCH
 from engine.store.recovering import open_where_handed_over
 from engine.store.sets import insert_missing, one_of
 from engine.store.tables import deliveries, events, moves
 
 d = deliveries.c
 PAGE = 5000
+OVERLAP = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,12 @@ def last_instant(conn: sa.Connection) -> datetime | None:
     """Return the newest instant that the store itself tells of."""
     newest = [sa.select(sa.func.max(one)).scalar_subquery() for one in (d.queued_at, events.c.received_at, moves.c.at)]
     return max((at for at in conn.execute(sa.select(*newest)).one() if at is not None), default=None)
+
+
+def unsure_since(conn: sa.Connection) -> datetime:
+    """Return the instant from which on messages may have been sent that the store does not know of."""
+    newest = conn.execute(sa.select(sa.func.max(d.sent_at))).scalar_one()
+    return EPOCH if newest is None else newest - OVERLAP
 
 
 def remember(conn: sa.Connection, sent: Iterable[tuple[str, datetime]], now: datetime) -> Gap:

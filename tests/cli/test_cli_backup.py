@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -62,6 +63,19 @@ def test_a_copy_put_back_by_hand_is_noticed_before_anything_is_sent(sojourn, sig
     assert sojourn("db", "restored").code == 0
     assert sojourn("tick").code == 0
     assert mails(signed_up) == 1
+
+
+def test_people_who_moved_on_before_anybody_said_restored_get_no_second_mail(sojourn, signed_up):
+    assert sojourn("db", "backup", "copy.db").code == 0
+    assert sojourn("tick").code == 0
+    for end in ("", *COMPANIONS):
+        Path(f"sojourn.db{end}").unlink(missing_ok=True)
+    shutil.copy("copy.db", "sojourn.db")
+    assert sojourn("event", "send", "signed_up", "--contact", "tom@shop.example").code == 0
+    assert sojourn("tick").code == 6  # it steps people all the same
+    assert json.loads(sojourn("db", "restored", "--json").out)["data"]["sent_since"] == 1
+    assert sojourn("tick").code == 0
+    assert mails(signed_up) == 2
 
 
 def test_whoever_accepts_second_copies_gets_them(sojourn, signed_up):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from engine.drill import edits, files, goodbyes, hostile, mails, models, stores, times
-from engine.drill.drill import Ask
+from engine.drill import copies, edits, files, full, goodbyes, hostile, mails, models, reports, stores, times
+from engine.drill.drill import Ask, Skipped
 
 SMALL = {
+    copies.restored: 0.15, full.disk: 0.15, reports.heard: 0.05,
     edits.under_people: 0.03, files.mutated: 0.05, goodbyes.race: 0.05, hostile.mail_server: 0.1, hostile.poison: 0.05,
     mails.injection: 0.03, mails.wire: 0.05, models.damage: 0.1, stores.damaged: 0.25, stores.locked: 0.1,
     stores.two_engines: 0.1, times.clock_changes: 0.03, times.downtime: 0.03, times.wrong_clocks: 0.1,
@@ -16,6 +17,9 @@ SMALL = {
 
 @pytest.mark.parametrize("drill", SMALL, ids=lambda drill: f"{drill.__module__.rpartition('.')[2]}.{drill.__name__}")
 def test_what_is_promised_holds(tmp_path, drill):
-    found = drill(Ask(tmp_path, scale=SMALL[drill]))
+    try:
+        found = drill(Ask(tmp_path, scale=SMALL[drill]))
+    except Skipped as why:
+        pytest.skip(str(why))
     assert found.wrong == (), found
     assert found.lost == found.duplicated == found.unexpected == 0
