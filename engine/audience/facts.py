@@ -18,7 +18,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from engine.audience import windows
-from engine.audience.fact import INSTANT, NO, Fact, Look, steady
+from engine.audience.fact import INSTANT, NO, YES, Fact, Look, steady
 from engine.audience.instants import around, hours, midnights
 from engine.audience.lines import FAR, Line, crossing, line_of
 from engine.audience.still import plain, still
@@ -57,7 +57,7 @@ class _Facts:
             return self.segment(bit.about)
         if still(bit):
             run = bit.run
-            return lambda scope: steady(run(scope))
+            return lambda scope: YES if run(scope) is True else NO
         if bit.op in ("any", "no") and plain(bit.about):
             return windows.happened(bit)
         if bit.op == "compare":

@@ -11,31 +11,23 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import accumulate
+from operator import attrgetter
 from typing import Any
 
-from engine.audience.fact import INSTANT, NO, YES, Fact, Look, steady
+from engine.audience.fact import INSTANT, NO, Fact, Look, steady
 from journeys.bits import ORDER, Bit
 from journeys.expression import Happening, Scope
 from journeys.happenings import Asked, added, figure, oldest
 
 Meant = Callable[[Scope], Sequence[Happening]]
+_when = attrgetter("at")
 
 
 def happened(bit: Bit) -> Look:
     """Return the look of `any …` and `no …`: the newest event decides how long."""
-    asked: Asked = bit.about
-    found, none = (YES, NO) if bit.op == "any" else (NO, YES)
-    if asked.within is None:
-        return lambda scope: none if next(asked.found(scope), None) is None else found
-    value, leaves = found.value, asked.within + INSTANT
-
-    def look(scope: Scope) -> Fact:
-        newest = next(asked.found(scope), None)
-        return none if newest is None else Fact(value, newest.at + leaves)
-
-    return look
+    return _at_least(bit.about, 1, value=bit.op == "any")
 
 
 def elapsed(bit: Bit, op: str, span: timedelta) -> Look:
@@ -66,7 +58,7 @@ def _event_of(bit: Bit) -> Callable[[Scope], Happening | None]:
     """Return what finds the event that days are counted from: the newest, or the oldest."""
     asked: Asked = bit.about
     if bit.op == "days_since":
-        return lambda scope: next(asked.found(scope), None)
+        return _kth(asked, 1)
     if asked.where is None and asked.within is None:
         return lambda scope: past[0] if (past := scope.history.get(asked.event)) else None
 
@@ -78,16 +70,38 @@ def emptying(bit: Bit, op: str, against: float) -> Look:
     asked: Asked = bit.about
     if bit.op == "count":
         return _counted(asked, op, against)
-    test = ORDER[op]
-    empty = steady(_tested(test, 0, against))
+    test, inside = ORDER[op], _inside(asked)
+    empty, turns = steady(_tested(test, 0, against)), op not in ("==", "!=")
 
     def look(scope: Scope) -> Fact:
-        inside = list(asked.found(scope))  # newest first
-        if not inside:
+        found = inside(scope)
+        if not found:
             return empty
-        return _added(inside, asked, (test, against), turns=op not in ("==", "!="))
+        values = [figure(one, asked.prop) for one in found]
+        value = _tested(test, added(values), against)
+        one_sign = turns and (min(values) >= 0 or max(values) <= 0)
+        if asked.within is None or (one_sign and value is empty.value):
+            return steady(value)
+        left = _turn(_sums(values, (test, against)), len(values), value=value, once=one_sign)
+        return steady(value) if left < 0 else Fact(value, found[left].at + asked.within + INSTANT)
 
     return look
+
+
+def _inside(asked: Asked) -> Meant:
+    """Return what finds the events meant, newest first."""
+    event, within = asked.event, asked.within
+    if asked.where is not None:
+        return lambda scope: list(asked.found(scope))
+
+    def found(scope: Scope) -> Sequence[Happening]:
+        past = scope.history.get(event)
+        if not past or within is None:
+            return past[::-1] if past else ()
+        edge = scope.now - within
+        return past[::-1] if past[0].at >= edge else past[bisect_left(past, edge, key=_when) :][::-1]
+
+    return found
 
 
 def _counted(asked: Asked, op: str, against: float) -> Look:
@@ -155,27 +169,14 @@ def _exactly(asked: Asked, against: float, same: bool) -> Look:
     return look
 
 
-def _added(
-    inside: Sequence[Happening], asked: Asked, against: tuple[Callable[[Any, Any], Any], float], *, turns: bool
-) -> Fact:
-    """Return whether the sum of events, newest first, passes a test. `turns`: more makes it hold once, or fail once."""
-    values = [figure(one, asked.prop) for one in inside]
-    holds = _sums(values, against)
-    size = len(values)
-    value = holds(size)
-    if asked.within is None:
-        return steady(value)
-    if turns and (min(values) >= 0 or max(values) <= 0):
-        if holds(0) is value:
-            return steady(value)
-        left = bisect_left(range(size), True, key=lambda n: holds(n) is value) - 1
-    else:
-        left = next((n for n in range(size - 1, -1, -1) if holds(n) is not value), -1)
-    return steady(value) if left < 0 else Fact(value, _left(inside[left], asked.within))
+def _turn(holds: Callable[[int], bool], size: int, *, value: bool, once: bool) -> int:
+    """Return how many of the newest events are left when an answer turns as the oldest go, -1: it never does.
 
-
-def _left(one: Happening, within: timedelta) -> datetime:
-    return one.at + within + INSTANT
+    `once`: it turns once at most.
+    """
+    if once:
+        return bisect_left(range(size), True, key=lambda n: holds(n) is value) - 1
+    return next((n for n in range(size - 1, -1, -1) if holds(n) is not value), -1)
 
 
 def _sums(values: Sequence[float], against: tuple[Callable[[Any, Any], Any], float]) -> Callable[[int], bool]:

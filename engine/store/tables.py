@@ -78,7 +78,11 @@ events = sa.Table(
 )  # fmt: skip
 sa.Index("events_of_contact", events.c.contact_id, events.c.name, events.c.at)
 # "fresh = 1" because that is how a condition on the column reads on SQLite, which compares texts to use the index
-sa.Index("events_fresh", events.c.contact_id, sqlite_where=sa.text("fresh = 1"), postgresql_where=events.c.fresh)
+# and both columns, else SQLite may take events_of_contact for as good and read all that somebody ever did
+sa.Index(
+    "events_fresh", events.c.contact_id, events.c.fresh,
+    sqlite_where=sa.text("fresh = 1"), postgresql_where=events.c.fresh,
+)  # fmt: skip
 
 sa.Index(  # few, and asked for by name alone: which message drove whom away
     "events_harm", events.c.name, sqlite_where=HARM, postgresql_where=HARM

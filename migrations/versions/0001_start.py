@@ -69,7 +69,13 @@ events = sa.Table(
     sa.Column("starts", sa.Boolean, nullable=False),
 )  # fmt: skip
 sa.Index("events_of_contact", events.c.contact_id, events.c.name, events.c.at)
-sa.Index("events_fresh", events.c.contact_id, sqlite_where=sa.text("fresh = 1"), postgresql_where=events.c.fresh)
+sa.Index(
+    "events_fresh",
+    events.c.contact_id,
+    events.c.fresh,
+    sqlite_where=sa.text("fresh = 1"),
+    postgresql_where=events.c.fresh,
+)
 
 alarms = sa.Table(
     "alarms", metadata,
