@@ -13,6 +13,7 @@ from jinja2 import Template as Compiled
 from jinja2 import TemplateError, TemplateSyntaxError
 from markupsafe import Markup
 
+from channels.asking import Asks, asked
 from channels.errors import TemplateProblem
 from channels.marks import Marks, Restored
 from channels.sandbox import OWN, Sandbox, Turns, checked, counted
@@ -26,10 +27,10 @@ UNSAFE = re.compile(r"[\x00-\x20\x7f\u0080-\u00a0\u2028\u2029\ufeff]")
 Links = Callable[[int], str]
 
 
-def check_source(file: str, text: str, environment: Sandbox, first_line: int = 1) -> None:
-    """Refuse a template text that the sandbox would not run, naming the author's line."""
+def check_source(file: str, text: str, environment: Sandbox, first_line: int = 1) -> Asks:
+    """Refuse a template text that the sandbox would not run, naming the author's line; return what it asks for."""
     try:
-        checked(environment.parse(text))
+        return asked(checked(environment.parse(text)))
     except TemplateSyntaxError as error:
         raise TemplateProblem(file, error.lineno + first_line - 1, _sentence(error)) from None
     except RecursionError:

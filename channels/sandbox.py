@@ -18,7 +18,7 @@ from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context, LoopContext, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from channels import filters
+from channels import asking, filters
 from channels.filters import ITEM_LIMIT, TooLarge, bounded
 
 OWN = "sojourn_"  # names the templates' own machinery uses inside compiled templates
@@ -78,6 +78,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self.globals.clear()
         self.filters = filters.allowed()
         self.tests = {name: self.tests[name] for name in TESTS.split()}
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        return asking.with_segments(super()._parse(source, name, filename))
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """Look a name up: in data first, then among the few listed attributes of its kind."""
@@ -196,6 +199,8 @@ def _objection(node: nodes.Node, *, own: bool) -> str:
         return f"a template cannot use {type(node).__name__.lower()} here"
     if isinstance(node, nodes.Name):
         hidden = node.name.startswith("_") or (node.name.startswith(OWN) and not own)
+        if node.ctx != "load" and node.name in asking.KNOWN:
+            return f'"{node.name}" is what a template asks by; call yours otherwise'
         return f'"{node.name}" cannot be used in a template' if hidden or node.name in NAMES_REFUSED else ""
     if isinstance(node, nodes.Getattr):
         return f'"{node.attr}" cannot be reached from a template' if node.attr.startswith("_") else ""
@@ -216,6 +221,8 @@ def _call_objection(node: nodes.Call) -> str:
         return ""
     if isinstance(method, nodes.Getattr) and method.attr in TEXT_METHODS | MAPPING_METHODS:
         return ""
+    if isinstance(method, nodes.Name):
+        return asking.objection(node)
     return "a template cannot call functions; use a filter"
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import yaml
 
+from channels.asking import NOTHING, Asks, answers, page_of
 from channels.errors import TemplateProblem
 from channels.marks import CLOSE, OPEN, Marks, Tag
 from channels.markup import Source, cut, inlined, to_text, with_links, with_preheader
@@ -28,8 +29,10 @@ from channels.sandbox import OWN, Sandbox
 COMPILER = b"1"  # part of every version: a change of the compiler makes new versions
 FILE_LIMIT = 256 * 1024
 PERSONAL_PAGES = re.compile(r"\b(?:unsubscribe_url|preferences_url|view_url|confirm_url)\b")
+OWN_PAGES = re.compile(rf"{PERSONAL_PAGES.pattern}|\bsurvey_url\s*\(")
 TEXT_URL = re.compile(rf"https?://(?:{OPEN}\d+{CLOSE}|[^\s<>\"{OPEN}{CLOSE}])+")
 VARIANT = re.compile(r"\A(?P<name>[^.]+)(?:\.(?P<locale>[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]+)*))?\.(?P<kind>\w+)\Z")
+DOCUMENT = re.compile(r"<(?:html|body|head|!doctype)\b", re.IGNORECASE)
 BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")
 PUSH_FIELDS = ("title", "body", "link", "image", "ttl")
 SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -71,13 +74,16 @@ class Template:
     is_push: bool = False
     pages: frozenset[str] = (
         frozenset()
-    )  # which of our own pages it names: unsubscribe_url, preferences_url, view_url, confirm_url
+    )  # which of our own pages it names: unsubscribe_url, preferences_url, view_url, confirm_url, survey_url:NAME
+    asks: Asks = NOTHING  # what it wants to be told about its reader
 
     def render(self, variables: Mapping[str, Any], links: Links) -> Rendered:
         """Fill in one person's values; `links` gives the signed address for a link's number."""
         variant = self.variants[self.locale(variables)]
         personal = PersonalLinks(links, len(self.static_links) + 1)
         names = {**variables, **own_names(links, variant.static, personal)}
+        if self.asks:
+            names |= answers(names)
         parts = {name: program.run(names) for name, program in variant.parts.items()}
         if self.is_push:
             return _push(variant, parts, personal)
@@ -92,6 +98,11 @@ class Template:
         while locale and locale not in self.variants:
             locale = locale.rpartition("-")[0]
         return locale if locale in self.variants else next(iter(self.variants))
+
+
+def _whole(body: str) -> str:
+    """Return a document: what stands before the first element of a fragment would be lost."""
+    return body if DOCUMENT.search(body) else f"<html><body>{body.strip()}\n</body></html>"
 
 
 def _push(variant: Variant, parts: dict[str, str], personal: PersonalLinks) -> Rendered:
@@ -110,10 +121,14 @@ def _seconds(file: str, text: str) -> int:
 
 @dataclass(slots=True)
 class Numbering:
-    """The static links of one version, as they are met."""
+    """The static links of one version, and what it asks for, as they are met."""
 
     urls: dict[int, str] = field(default_factory=dict)
     slots: int = 0
+    asks: Asks = NOTHING
+
+    def note(self, asks: Asks) -> None:
+        self.asks |= asks
 
     def static(self, url: str) -> int:
         self.urls[len(self.urls) + 1] = url
@@ -140,9 +155,9 @@ class Compiler:
         if kind == "txt":
             parts["text"] = self._plain(self.source)
             return Variant(parts, self.static)
-        check_source(file, self.source.body, HTML)
+        self.numbering.note(check_source(file, self.source.body, HTML))
         hidden = self.marks.hide(self.source.body, HTML)
-        document = inlined(file, mjml_to_html(file, self.source.body, hidden) if kind == "mjml" else hidden)
+        document = inlined(file, mjml_to_html(file, self.source.body, hidden) if kind == "mjml" else _whole(hidden))
         document = with_links(self._leading(hidden) + document, self._address)
         self._refuse_lost(hidden, document)
         shown = with_preheader(document, self._hidden_field("preheader"))
@@ -160,7 +175,7 @@ class Compiler:
         value = self.source.fields.get(name)
         if value is None:
             return ""
-        check_source(self.source.file, value.text, TEXT, value.line)
+        self.numbering.note(check_source(self.source.file, value.text, TEXT, value.line))
         return self.marks.hide(value.text, TEXT, value.line, elements=False)
 
     def _leading(self, hidden: str) -> str:
@@ -183,7 +198,7 @@ class Compiler:
 
     def _plain(self, source: Source) -> Program:
         """A text file: its addresses are tracked like those of the HTML, under the same numbers where they agree."""
-        check_source(source.file, source.body, TEXT)
+        self.numbering.note(check_source(source.file, source.body, TEXT))
         marks = Marks()
         known = {url: number for number, url in self.static.items()}
         hidden = marks.hide(source.body.lstrip("\n") if source.fields else source.body, TEXT, elements=False)
@@ -201,7 +216,7 @@ class Compiler:
         """Decide about one href of the HTML."""
         named = self.marks.named(raw)
         url = html.unescape(raw).strip()
-        if any(PERSONAL_PAGES.search(self.marks.tags[number].source) for number in named):
+        if any(OWN_PAGES.search(self.marks.tags[number].source) for number in named):
             return None
         if OTHER_SCHEMES.match(url):
             return None
@@ -237,7 +252,8 @@ def load_template(files: Sequence[Path]) -> Template:
         mine = {kinds[file][1]: file for file in texts if kinds[file][0] == locale}
         variants[locale] = _variant(mine, texts, numbering)
     pages = frozenset(name for text in texts.values() for name in PERSONAL_PAGES.findall(text))
-    return Template(_version(texts), variants, numbering.urls, is_push, pages)
+    pages |= {page_of(survey) for survey in numbering.asks.surveys}
+    return Template(_version(texts), variants, numbering.urls, is_push, pages, numbering.asks)
 
 
 def _read(file: Path) -> str:
@@ -275,7 +291,7 @@ def _push_variant(file: str, text: str, numbering: Numbering) -> Variant:
     compiler = Compiler(Source(file, {}, text), numbering)
     parts: dict[str, Program] = {}
     for name, value, line in _yaml_fields(file, text):
-        check_source(file, value, TEXT, line)
+        numbering.note(check_source(file, value, TEXT, line))
         hidden = compiler.marks.hide(value, TEXT, line, elements=False)
         if name == "link":
             new = compiler._address(hidden)  # noqa: SLF001 - the same room

@@ -22,6 +22,7 @@ from channels.channel import Channel
 from channels.mail_settings import mail_settings
 from channels.templates import Library
 from engine.clock import Clock, SystemClock
+from engine.content import Content
 from engine.doctor import no_room
 from engine.double_opt_in import messages_of
 from engine.engine import Engine, Limits
@@ -31,6 +32,7 @@ from engine.letters import Letters
 from engine.pacing import Pacing, WarmUp
 from engine.posting import Post
 from engine.sent_log import SentLog
+from engine.shelves import Shelves
 from engine.store import restoring
 from engine.store.connect import check_schema, expect, open_store, writing
 from engine.store.delivering import WEBHOOK, Terms
@@ -100,6 +102,7 @@ def build(definitions: Definitions, options: Options | None = None) -> Engine:
     letters = Letters(project, definitions.journeys, Library(messages_of(project)), Tokens(secrets))
     channels = options.channels if options.channels is not None else open_channels(project)
     post = Post(channels, letters, terms(project), pacing_of(project), project.limits.skip_after)
+    post.content = Content(project.data, Shelves(project, secrets))
     if isinstance(options.clock, SystemClock):
         watch_over(post, store, project.root)
     return Engine(

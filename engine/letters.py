@@ -2,6 +2,7 @@
 
 Rules
 - Templates see plain data only: contact, entry, journey, vars, message, and the addresses of our own pages.
+- What templates ask for beside these (recommendations, interests, segments) comes with the delivery: content.py.
 - A declared attribute without a value is None; a name that is not declared is an error of the template.
 - A mail is signed as its last bytes are made; its return path says whose it is, so that a bounce can be believed.
 - What cannot be written becomes a receipt failed(render) with the template's line, never an exception.
@@ -20,6 +21,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from channels import dkim
+from channels.asking import CONTENT, SURVEY, page_of
 from channels.channel import Envelope, Receipt
 from channels.errors import TemplateProblem
 from channels.mail_settings import MailSettings, mail_settings
@@ -152,6 +154,7 @@ class Letters:
                 "title": topic.title if topic else "",
             },
             "currency": self.project.currency,
+            CONTENT: delivery.content,
             **{page: self._page(page, delivery.key) for page in pages},
         }
 
@@ -171,6 +174,9 @@ class Letters:
         base, tokens = self.project.base_url, self.tokens
         if name == "unsubscribe_url":
             return f"{base}/u/{tokens.unsubscribe(key)}"
+        if name.startswith(SURVEY):
+            survey = name.removeprefix(page_of(""))
+            return f"{base}/s/{survey}/{tokens.survey(key, survey)}"
         if name == "confirm_url":
             return f"{base}/o/{tokens.confirm(key)}"
         return f"{base}/p/{tokens.preferences(key)}" if name == "preferences_url" else f"{base}/v/{tokens.view(key)}"

@@ -25,7 +25,9 @@ from channels.channel import Channel, Envelope, Receipt, Unread, Withholding
 from channels.errors import ChannelError, ChannelUnavailable
 from channels.providers import provider_of
 from channels.templates import Library
+from engine import content
 from engine.clock import Clock
+from engine.content import Content
 from engine.core.actions import ANSWER
 from engine.letters import Letters, Made
 from engine.pacing import Pacing, Place, Turns
@@ -83,6 +85,7 @@ class Post:
     terms: Terms
     pacing: Pacing = field(default_factory=Pacing)
     skip_after: timedelta = timedelta(hours=24)
+    content: Content | None = None  # what templates may ask for; None: nothing
     log: SentLog | None = None  # of what leaves this machine; None: nothing leaves it
     halted: str | None = None  # why nothing may be sent
     room: Callable[[], str | None] = lambda: None  # why what would be sent could not be written down
@@ -109,7 +112,13 @@ class Post:
             claimed = self._claimed(conn, now, lease, limits.messages)
             going = self._going(conn, claimed, lease, now) if claimed else []
         waiting = Posted(len(claimed) - len(going), Counter(queued=len(claimed) - len(going)))
-        return waiting + _Batch(self, store, clock, lease, now).send(going) if going else waiting
+        return waiting + _Batch(self, store, clock, lease, now).send(self.told(store, going, now)) if going else waiting
+
+    def told(self, store: sa.Engine, going: Sequence[Delivery], now: datetime) -> Sequence[Delivery]:
+        """Return the messages with what their templates ask to be told, where somebody reads them."""
+        if self.content is None or not going or all(_unread(self.channels.get(one.channel)) for one in going):
+            return going
+        return self.content.told(store, going, self.library, now)
 
     def _claimed(self, conn: sa.Connection, now: datetime, lease: Lease, most: int) -> list[Delivery]:
         """Claim for the channels without a rate together, for each other one what its rate allows by now."""
@@ -137,6 +146,10 @@ class Post:
             self.letters.renderer.close()
         if self.log:
             self.log.close()
+
+
+def _unread(channel: Channel | None) -> bool:
+    return isinstance(channel, Unread) and channel.unread()
 
 
 @dataclass(slots=True)
@@ -202,6 +215,7 @@ class _Batch:
 
         def write(conn: sa.Connection) -> None:
             delivering.prepare(conn, list(self.drafts.values()), self.owner)
+            content.remember(conn, [one for one in claimed if one.key in self.drafts], now)
             for message, template in fresh_templates:
                 last = max(template.static_links, default=0)
                 links = [template.static_links.get(n) for n in range(last + 1)]

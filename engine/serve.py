@@ -190,7 +190,8 @@ class Service:
         if found is None:
             return None
         try:
-            return self.engine.post.letters.preview(found).html or None
+            [told] = self.engine.post.told(self.engine.store, [found], self.engine.clock.now())
+            return self.engine.post.letters.preview(told).html or None
         except (TemplateProblem, KeyError):
             return None
 

@@ -34,7 +34,7 @@ _WIDE: Final = 254  # the step byte says: both numbers follow in eight more char
 _TEXT: Final = 255  # the step byte says: the rest is the whole key in base64url
 _MAILBOX: Final = 62  # characters that fit behind "b+"
 _SEAL: Final = 16  # characters of base32: 80 bits of MAC
-_PURPOSES: Final = ("click", "unsubscribe", "preferences", "view", "bounce", "leave", "confirm", "open")
+_PURPOSES: Final = ("click", "unsubscribe", "preferences", "view", "bounce", "leave", "confirm", "open", "survey")
 
 _Purposes = Mapping[str, "blake2b"]
 
@@ -115,6 +115,15 @@ class Tokens:
         """Return the send key, None unless we made the token to confirm."""
         return self._key("confirm", token)
 
+    def survey(self, key: str, survey: str) -> str:
+        """Return the token that answers this survey, once, for the person this message went to."""
+        return _make(self._signers[0]["survey"], key, _number(survey))
+
+    def read_survey(self, token: str, survey: str) -> str | None:
+        """Return the send key, None unless we made the token for this survey."""
+        found = self._read("survey", token)
+        return found[0] if found is not None and found[1] == _number(survey) else None
+
     def _key(self, purpose: str, token: str) -> str | None:
         found = self._read(purpose, token)
         return found[0] if found is not None and found[1] == 0 else None
@@ -127,6 +136,11 @@ class Tokens:
         given = token.encode("ascii")
         genuine = [compare_digest(given, _make(signers[purpose], key, n).encode("ascii")) for signers in self._signers]
         return named if any(genuine) else None
+
+
+def _number(survey: str) -> int:
+    """Return what stands for a survey in a token: 16 bits of its name."""
+    return int.from_bytes(blake2b(survey.encode(), digest_size=2).digest(), "big")
 
 
 def _signers(secret: bytes) -> _Purposes:

@@ -15,6 +15,7 @@ from journeys.names import Names
 from journeys.node import Node, resolve
 from journeys.page import Page
 from journeys.project import Attribute, Data
+from journeys.survey import read_said
 from journeys.trade import read_trade
 
 TYPES = ("text", "number", "flag", "date", "time", "timezone", "enum", "list")
@@ -31,7 +32,9 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
 KINDS = ("demographic", "psychographic", "geographic", "behavioural", "firm")
 MARKS = ("required", "private", "sensitive", *KINDS)
 _TYPE = re.compile(r"(?P<type>[a-z]+)(?:\((?P<choices>[^()]*)\))?(?P<marks>(?:\s+[a-z_]+)*)(?:\s*=\s*(?P<default>.+))?")
-_KEYS = ("contact", "events", "segments", "sources", "buying", "visits", "interests", "value")
+_KEYS = (
+    "contact", "events", "segments", "sources", "buying", "visits", "interests", "value", "surveys", "preferences",
+)  # fmt: skip
 _NOTHING = Data({}, BUILT_IN, {})
 
 
@@ -50,7 +53,7 @@ def read_data(page: Page, root: Node | None) -> Data:
     places = {key: page.place(node) for key, node in top.keys.items()}
     for section in ("contact", "events", "segments", "sources"):
         places.update({f"{section}.{key.raw}": page.place(key) for key, _ in top.pairs(section)})
-    data = read_trade(top, Data(attributes, events, {}, places))
+    data = read_said(top, read_trade(top, Data(attributes, events, {}, places)))
     return replace(data, segments=_segments(page, top, data))
 
 

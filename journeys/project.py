@@ -15,6 +15,7 @@ from journeys.problem import Problem
 
 if TYPE_CHECKING:
     from journeys.campaign import Campaign
+    from journeys.survey import Question, Survey
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,8 @@ class Data:
     visits: tuple[str, ...] = ()  # events that show that somebody was there
     interests: Interests | None = None
     worth: Worth = field(default_factory=Worth)  # `value:`
+    surveys: Mapping[str, Survey] = field(default_factory=dict)
+    preferences: tuple[Question, ...] = ()  # what people may say of themselves beside their topics
 
     @property
     def lead(self) -> str | None:

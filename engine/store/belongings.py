@@ -50,6 +50,7 @@ PERSONAL: tuple[Belonging, ...] = (
     Belonging("traits", "contact_id", "delete"),
     Belonging("audiences", "contact_id", "pseudonym", "campaigns are measured", clears={"reasons": []}),
     Belonging("reservations", "contact_id", "delete"),
+    Belonging("shown", "contact_id", "delete"),
     Belonging("standings", "contact_id", "delete"),
     Belonging("segment_moves", "contact_id", "delete"),
     Belonging("addresses", "contact_id", "delete"),

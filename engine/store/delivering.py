@@ -102,6 +102,7 @@ class Delivery:
     address: str | None = None
     suppressed: bool = False
     placed: bool = False  # it has waited for its place in a bucket
+    content: Mapping[str, Any] = field(default_factory=dict)  # what its template asks to be told: content.py
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,8 @@ from journeys.project import Data
 DEFAULT_RANK = 100
 """The rank of a source that data.yaml does not name: those that it names are usually believed before."""
 UNSAID = "import"
+THEMSELVES = ("survey", "preferences")
+"""The sources that are people on our own pages."""
 
 _v = profile_values.c
 _VALUES = sa.select(_v.contact_id, _v.attribute, _v.source, _v.value, _v.at).where(any_of(_v.contact_id, "ids"))
@@ -52,8 +54,9 @@ class Trust:
 
     @classmethod
     def of(cls, data: Data) -> Trust:
-        """Return what data.yaml says."""
-        return cls(data.sources, {name: attribute.kind for name, attribute in data.attributes.items()})
+        """Return what data.yaml says; people are believed first about themselves, unless it says otherwise."""
+        ranks = {**dict.fromkeys(THEMSELVES, 0), **data.sources}
+        return cls(ranks, {name: attribute.kind for name, attribute in data.attributes.items()})
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from engine.store.answer_tables import shown
 from engine.store.law_tables import confirmations
 from engine.store.tables import changes, contacts, decisions, deliveries, enrollments, events, placed, refusals, waits
 
@@ -51,6 +52,7 @@ def doomed(spans: Spans, now: datetime) -> Doomed:
     return {
         "events": (events, _old_events(spans, now), None),
         "renders": (deliveries, sa.and_(d.status.in_(OVER), d.ended_at < now - spans.renders, full), emptied),
+        "shown": (shown, shown.c.at < now - spans.renders, None),
         "refusals": (refusals, refusals.c.at < old, None),
         "changes": (changes, changes.c.at < old, None),
         "waits": (waits, waits.c.walked_at < old, None),

@@ -28,6 +28,7 @@ from engine.web.intake import doors as intake_doors
 from engine.web.limits import Strikes
 from engine.web.opens import Opens
 from engine.web.recording import Recorder
+from engine.web.surveys import Surveys
 
 Answer = Callable[[Request], Awaitable[Response]]
 
@@ -38,6 +39,7 @@ def build_app(doors: Doors) -> Starlette:
     recorder = Recorder(_writer(doors))
     intake, clicks = Intake(doors, recorder, strikes), Clicks(doors, recorder, strikes)
     consents, confirmations = Consents(doors, strikes), Confirmations(doors, strikes)
+    surveys = Surveys(doors, strikes)
     routes = [
         Route("/", _front(doors)),
         *care.routes(doors),
@@ -51,6 +53,8 @@ def build_app(doors: Doors) -> Starlette:
         Route("/i/{token}", Opens(doors).show),
         Route("/o/{token}", confirmations.ask),
         Route("/o/{token}", confirmations.confirm, methods=["POST"]),
+        Route("/s/{survey}/{token}", surveys.ask),
+        Route("/s/{survey}/{token}", surveys.answer, methods=["POST"]),
         *intake_doors.routes(doors, strikes),
     ]
     return Starlette(routes=routes, exception_handlers={HTTPException: _http_error, StoreError: _store_error})

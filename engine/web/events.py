@@ -4,6 +4,8 @@ Rules
 - Each item is judged by itself: what is wrong with one costs the others nothing, and its reason says what to do.
 - Sending the same again is harmless: an id is stored once, and the answer is the same.
 - 202 means committed.
+- Who says a write key may only send events. Who must not be imitated signs instead, as Standard Webhooks says, with a
+  secret that never travels; what is sent again, by them or by a thief, comes to the same ids and is stored once.
 """
 
 from __future__ import annotations
@@ -12,17 +14,20 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from hashlib import blake2b
 from hmac import compare_digest
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from channels.signing import ID, SIGNATURE, verified
 from engine.errors import StoreError
 from engine.store.intake import NewEvent, Recorded
 from engine.web.doors import Doors
 from engine.web.item import Refused, read_item
-from engine.web.limits import Strikes, TooLarge, read_body
+from engine.web.limits import Strikes, TooLarge, TooSlow, read_body
 from engine.web.recording import Recorder
 
 _BATCH = 500
@@ -38,20 +43,40 @@ class Intake:
 
     async def post(self, request: Request) -> Response:
         """Store the events that are in order, and say of each whether it was."""
-        if not _authorised(request, self._doors.facts.keys):
-            return _too_many() if self._strikes.strike(request) else _unauthorised()
+        signs = SIGNATURE in request.headers
+        if not signs and not _authorised(request, self._doors.facts.keys):
+            return self._unknown(request)
         try:
-            items = _items(await read_body(request))
+            body = await read_body(request)
+            source = self._signer(request, body) if signs else "http"
+            if not source:
+                return self._unknown(request)
+            items = _items(body)
+        except TooSlow:
+            return _error(408, "the body took too long")
         except TooLarge:
             return _error(413, "the body is over 64 KiB; send smaller batches")
         except ValueError as error:
             return _error(400, str(error))
         if len(items) > _BATCH:
             return _error(413, f"{len(items)} events in one batch; at most {_BATCH}")
-        return await self._store([self._read(item) for item in items])
+        if signs:
+            items = _named(items, request.headers[ID])
+        return await self._store([self._read(item, source) for item in items])
 
-    def _read(self, item: Any) -> NewEvent | Refused:
-        return read_item(item, self._doors.facts.events, self._doors.now())
+    def _signer(self, request: Request, body: bytes) -> str:
+        """Return the source whose secret signed the body, lately; "" when none did."""
+        now, found = self._doors.now().timestamp(), ""
+        for secret, source in self._doors.facts.secrets:  # all of them: the time tells nothing
+            found = source if verified([secret], request.headers, body, now) else found
+        return found
+
+    def _unknown(self, request: Request) -> Response:
+        return _too_many() if self._strikes.strike(request) else _unauthorised()
+
+    def _read(self, item: Any, source: str) -> NewEvent | Refused:
+        read = read_item(item, self._doors.facts.events, self._doors.now())
+        return replace(read, source=source) if isinstance(read, NewEvent) and source != "http" else read
 
     async def _store(self, read: Sequence[NewEvent | Refused]) -> Response:
         events = [item for item in read if isinstance(item, NewEvent)]
@@ -93,6 +118,16 @@ def _items(body: bytes) -> list[Any]:
     if not isinstance(batch, list):
         raise ValueError("`batch` must be a list of events")  # noqa: TRY004
     return batch
+
+
+def _named(items: list[Any], key: str) -> list[Any]:
+    """Give ids to signed events that have none: sent again under the same webhook-id they are the same events."""
+    made = (blake2b(f"{key} {n}".encode(), digest_size=16).hexdigest() for n in range(len(items)))
+    known = ("id", "messageId")
+    return [
+        {**item, "id": new} if isinstance(item, dict) and not any(item.get(name) for name in known) else item
+        for item, new in zip(items, made, strict=True)
+    ]
 
 
 def _no_constant(name: str) -> None:

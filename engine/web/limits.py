@@ -1,13 +1,15 @@
-"""Limits for strangers: how often one address may be wrong, and how much it may send at once."""
+"""Limits for strangers: how often one address may be wrong, how much it may send at once, and how slowly."""
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import deque
 
 from starlette.requests import Request
 
 BODY_BYTES = 64 * 1024
+BODY_SECONDS = 10.0
 _WRONG = 10
 _PER = 60.0
 _REMEMBERED = 10_000  # addresses; beyond that the oldest are forgotten
@@ -15,6 +17,10 @@ _REMEMBERED = 10_000  # addresses; beyond that the oldest are forgotten
 
 class TooLarge(Exception):
     """The body is over the limit."""
+
+
+class TooSlow(TooLarge):
+    """The body does not come to an end in time."""
 
 
 class Strikes:
@@ -41,10 +47,14 @@ class Strikes:
 
 
 async def read_body(request: Request) -> bytes:
-    """Return the body, of at most 64 KiB; whatever its header promised."""
+    """Return the body, of at most 64 KiB and within some seconds; whatever its header promised."""
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_BYTES:
-            raise TooLarge
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > BODY_BYTES:
+                    raise TooLarge
+    except TimeoutError:
+        raise TooSlow from None
     return bytes(body)

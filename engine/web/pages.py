@@ -11,9 +11,9 @@ from starlette.responses import HTMLResponse
 
 _STYLE = """
 :root{color-scheme:light dark;--page:#f4f3ef;--card:#fff;--ink:#1d1c1a;--soft:#66625a;--line:#dedad1;
---go:#1f5f4a;--on:#fff}
+--go:#1f5f4a;--on:#fff;--bad:#a3261b}
 @media (prefers-color-scheme:dark){:root{--page:#161614;--card:#201f1d;--ink:#efece5;--soft:#a8a398;--line:#3a3833;
---go:#7cc7ab;--on:#10201a}}
+--go:#7cc7ab;--on:#10201a;--bad:#ff9d90}}
 *{box-sizing:border-box}
 body{margin:0;min-height:100vh;display:grid;place-items:center;padding:1.25rem;background:var(--page);color:var(--ink);
 font:1.0625rem/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif}
@@ -29,6 +29,16 @@ button.plain{background:none;color:var(--ink);border-color:var(--line);font-weig
 a{color:var(--go)}:focus-visible{outline:3px solid var(--go);outline-offset:2px}
 dl{display:grid;grid-template-columns:auto 1fr;gap:.3rem 1rem;margin:1rem 0 0}dt{color:var(--soft)}dd{margin:0}
 code{font-size:.9375rem}
+fieldset+fieldset,.ask+.ask,fieldset.ask{margin-top:1.5rem}.ask>label{display:block;border:0;padding:0 0 .4rem}
+.ask legend,.ask>label{color:var(--ink);font-weight:600;margin-bottom:.2rem}.ask .soft{font-weight:400}
+.ask>input,textarea{font:inherit;inline-size:100%;block-size:auto;padding:.6rem .7rem;color:var(--ink);
+background:var(--page);border:1px solid var(--line);border-radius:9px}
+[aria-invalid]>label,.ask>[aria-invalid]{border-color:var(--bad)}.wrong{color:var(--bad);margin:.2rem 0 .5rem}
+.scale{display:flex;flex-wrap:wrap;gap:.35rem}
+.scale label{flex:1 0 2.4rem;flex-direction:column;gap:.2rem;padding:.45rem 0;border:1px solid var(--line);
+border-radius:9px}
+.scale label:has(:checked){border-color:var(--go);box-shadow:inset 0 0 0 1px var(--go)}
+.ends{display:flex;justify-content:space-between;margin:.35rem 0 0;color:var(--soft);font-size:.875rem}
 """
 
 _DIGEST = b64encode(sha256(_STYLE.encode()).digest()).decode()
@@ -111,19 +121,50 @@ def too_late() -> HTMLResponse:
     return page("This link is too old", "<p>Nothing was changed. Please sign up again, and we will ask anew.</p>", 410)
 
 
-def choices(name: str, topics: Iterable[tuple[str, str, bool]], saved: bool) -> HTMLResponse:
-    """Return the topic list: (id, title, chosen)."""
+def choices(
+    name: str, topics: Iterable[tuple[str, str, bool]], saved: bool, about: str = "", wrong: bool = False
+) -> HTMLResponse:
+    """Return the topic list: (id, title, chosen); `about`: what people may say of themselves, as HTML."""
     boxes = "".join(
         f'<label><input type="checkbox" name="topic" value="{escape(key)}"{" checked" if chosen else ""}>'
         f"<span>{escape(title)}</span></label>"
         for key, title, chosen in topics
     )
-    note = '<p role="status">Saved.</p>' if saved else ""
+    note = '<p role="status">Saved.</p>' if saved else _NOT_SAVED if wrong else ""
+    more = f"<fieldset><legend>About you</legend>{about}</fieldset>" if about else ""
     return page(
         "What should we write to you about?",
-        f"{note}<form method='post'><fieldset><legend>Messages from {escape(name)}</legend>{boxes}</fieldset>"
-        "<button>Save</button></form>",
+        f"{note}<form method='post' novalidate><fieldset><legend>Messages from {escape(name)}</legend>{boxes}"
+        f"</fieldset>{more}<button>Save</button></form>",
+        422 if wrong else 200,
     )
+
+
+_NOT_SAVED = '<p role="alert" class="wrong">Nothing was saved yet: please look at what is marked below.</p>'
+
+
+def survey(title: str, intro: str, questions: str, wrong: str = "") -> HTMLResponse:
+    """Return the page that asks; `questions` is HTML, `wrong` what keeps the answers from being taken."""
+    note = f'<p role="alert" class="wrong">{escape(wrong)}</p>' if wrong else ""
+    lead = f"<p>{escape(intro)}</p>" if intro else ""
+    return page(
+        title,
+        f"{lead}{note}<form method='post' novalidate>{questions}<button>Send</button></form>",
+        422 if wrong else 200,
+    )
+
+
+def answered(thanks: str) -> HTMLResponse:
+    """Return the page after somebody answered."""
+    return page("Thank you", f"<p role='status'>{escape(thanks or 'Your answer has reached us.')}</p>")
+
+
+def answered_before() -> HTMLResponse:
+    return page("You have answered this", "<p>Your answer has reached us, and it counts once. Thank you.</p>")
+
+
+def survey_over() -> HTMLResponse:
+    return page("This survey has ended", "<p>Nothing is asked here any more. Thank you for coming.</p>", 410)
 
 
 def status(name: str, intake_open: bool, topics: int) -> HTMLResponse:

@@ -7,6 +7,7 @@ Rules
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import ipaddress
 import socket
@@ -16,11 +17,45 @@ from typing import Final
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from engine.errors import ConfigError
 
+HEAD_SECONDS: Final = 10.0  # from the first byte of a request to the end of its headers
 _START_SECONDS: Final = 10.0
 _DRAIN_SECONDS: Final = 5
+
+
+class Prompt(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
+    """HTTP as uvicorn speaks it, for those who say what they want: whoever dribbles a request is hung up on."""
+
+    _late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        """Begin the time that a request may take to be said."""
+        super().connection_made(transport)
+        self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the time."""
+        self._heard()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """End the time when the request is there, begin it when it is only begun."""
+        super().data_received(data)
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._heard()
+        elif self._late is None:
+            self._wait()
+
+    def _wait(self) -> None:
+        self._late = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+
+    def _heard(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
 
 
 class WebServer:
@@ -36,6 +71,7 @@ class WebServer:
         self._socket = _listen(host, port)
         config = uvicorn.Config(
             app,
+            http=Prompt,
             log_config=None,
             access_log=False,
             lifespan="off",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -92,6 +92,25 @@ class Shop:
 
     def _wake(self) -> None:
         self.woken += 1
+
+
+@pytest.fixture
+def opened() -> Iterator[Callable[[sa.Engine, Facts, dict[str, Any]], Shop]]:
+    """Give what opens a shop on a store with these attributes of its one reader, who was sent one message."""
+    shops: list[Shop] = []
+
+    def make(store: sa.Engine, facts: Facts, attributes: dict[str, Any]) -> Shop:
+        shop = Shop(store, Tokens([b"a secret of the shop"]), facts)
+        person = {"id": "ana", "attributes": attributes, "consents": "promo", "created_at": NOON, "updated_at": NOON}
+        with writing(store) as conn:
+            conn.execute(contacts.insert(), [person])
+            conn.execute(deliveries.insert(), [DELIVERY | {"key": shop.key}])
+        shops.append(shop)
+        return shop
+
+    yield make
+    for client in (one for shop in shops for one in shop.clients):
+        client.close()
 
 
 @pytest.fixture
