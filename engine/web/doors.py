@@ -33,7 +33,6 @@ class Facts:
     surveys: Mapping[str, Survey] = field(default_factory=dict)
     preferences: tuple[Question, ...] = ()  # asked beside the topics
     trust: Trust = field(default_factory=Trust)
-
     secrets: tuple[tuple[bytes, str], ...] = ()  # those that senders sign with, each with its source
 
     @classmethod
