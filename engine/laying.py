@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +24,7 @@ from engine.learner.features import arms_of, encode
 from engine.learner.models import Model
 from journeys import Choose, Journey
 from journeys.edges import edges
+from journeys.frozen import altered
 
 LOG = logging.getLogger("sojourn")
 
@@ -84,7 +85,7 @@ class Layer:
         spots = [[*self._spots(snapshot, moment)] for snapshot in snapshots]
         scores = self._scores(spot for mine in spots for spot in mine)
         return [
-            replace(
+            altered(
                 snapshot,
                 features={spot: line for spot, _, line in mine},
                 scores={spot: scores[point, line] for spot, point, line in mine if (point, line) in scores},

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any, Protocol
 
+from journeys.frozen import quick
 from journeys.place import Place
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ class Happening(Protocol):
     def data(self) -> Mapping[str, Any]: ...
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Scope:
     """Everything an expression may look at. `now` is aware UTC; `now.hour` and friends are read in `zone`.

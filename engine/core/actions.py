@@ -14,6 +14,7 @@ from engine.core.model import Decision, Eligible, Event, Hold, Refusal, Refuse, 
 from engine.core.move import Leaving, go
 from journeys import NOTHING, Arm, Branch, Call, Choose, Emit, Leave, Set, Split, show_span
 from journeys import Send as SendAction
+from journeys.frozen import altered
 
 ANSWER = "webhook_answered"
 PATIENCE = timedelta(hours=6)
@@ -62,7 +63,7 @@ def hold(look: Look, verdict: Hold) -> Step:
     """Stay in the state until the gate may open; `held_since` counts from the first cap."""
     capped = any(r.rule == "capped" and r.until is not None for r in verdict.refusals)
     since = look.enrollment.held_since or (look.moment.now if capped else None)
-    held = replace(look.enrollment, phase="holding", due_at=verdict.until, held_since=since)
+    held = altered(look.enrollment, phase="holding", due_at=verdict.until, held_since=since)
     return Step(held, refusals=verdict.refusals)
 
 
@@ -127,7 +128,7 @@ def _drawn(look: Look, action: Choose, drawn: tuple[Decision, Eligible]) -> Step
     arm = next(a for a in action.arms if a.id == decision.arm)
     leaves = verdict.later.get(arm.id)
     if leaves is not None:
-        waiting = replace(look.enrollment, phase="holding", drawn=arm.id, due_at=leaves, held_since=None)
+        waiting = altered(look.enrollment, phase="holding", drawn=arm.id, due_at=leaves, held_since=None)
         return Step(waiting, decisions=(decision,), refusals=verdict.refusals)
     sends = () if arm.id == NOTHING else (_intent(look, arm),)
     return _on(look, arm.id, sends=sends, decisions=(decision,), refusals=verdict.refusals)
@@ -162,7 +163,7 @@ def write(look: Look) -> Step:
     written = [(where, name, literal(value, scope)) for where, name, value in action.values]
     own = {name: value for where, name, value in written if where == "journey"}
     changes = {name: value for where, name, value in written if where == "contact"}
-    look = look.at(replace(look.enrollment, values={**look.enrollment.values, **own}))
+    look = look.at(altered(look.enrollment, values={**look.enrollment.values, **own}))
     return _on(look, "set", changes=changes)
 
 
@@ -182,7 +183,7 @@ def call(look: Look) -> Step:
     if action.save_as is None or not calls:
         return _on(look, "call", calls=calls)
     began = effective(_time(look), look.moment.now)
-    waiting = replace(look.enrollment, phase="waiting", held_since=began, due_at=began + PATIENCE)
+    waiting = altered(look.enrollment, phase="waiting", held_since=began, due_at=began + PATIENCE)
     return Step(waiting, calls=calls)
 
 
@@ -199,7 +200,7 @@ def answered(look: Look, when: tuple[datetime, str]) -> Step:
     body = event.data.get("body") if event else None
     good = event is not None and event.data.get("status") == "sent"
     if good and action.save_as:
-        look = look.at(replace(look.enrollment, values={**look.enrollment.values, action.save_as: body}))
+        look = look.at(altered(look.enrollment, values={**look.enrollment.values, action.save_as: body}))
     at, cause = when
     target, why = (look.state.then, "answered") if good else (look.state.otherwise, "call failed")
     moved, move = go(look, Leaving(target, at, why, cause))

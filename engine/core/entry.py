@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
@@ -11,6 +11,7 @@ from engine.core.look import Look, effective
 from engine.core.model import Enrollment, Event, Group, Move, Step
 from engine.core.move import Leaving, awake, leave
 from journeys import Journey
+from journeys.frozen import altered
 
 PARALLEL = 5
 """Most runs of one journey that a contact may be in at once (`while_active: parallel`)."""
@@ -111,7 +112,7 @@ def _restarted(look: Look) -> Step:
 def _started(look: Look, event: Event) -> Step:
     journey, at = look.journey, effective(event.at, look.moment.now)
     queued = bool(journey.enter.limit)
-    first = replace(
+    first = altered(
         look.enrollment,
         state_at=at,
         due_at=None if queued else at,

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Any, Literal, Protocol
 
 from journeys import Expression, Journey
+from journeys.frozen import quick
 
 # A delivery in one of these has used its cap slot; the others have not (language.md 1.4, gate 6).
 COUNTED = frozenset({"queued", "claimed", "sending", "sent", "deferred", "unknown"})
@@ -55,6 +56,7 @@ class Past:
     counted: bool = True  # False: transactional and not counted
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Enrollment:
     """A contact in a journey.
@@ -93,6 +95,7 @@ class Enrollment:
         return f"{self.id}:{self.steps}"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """All that a walk may look at: one contact with everything that concerns it.
@@ -162,6 +165,7 @@ class Move:
     n: int
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Decision:
     """A draw, with everything replay needs: eligible arms, the vector drawn from, u, policy version."""
@@ -181,6 +185,7 @@ class Decision:
     cost: float = 0.0
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Send:
     """An intent to deliver one message; `shadow` for held-out people: counted nowhere, sent never."""

@@ -10,6 +10,7 @@ from engine.core.calendar import MIDNIGHT, days_later, instant, next_open
 from engine.core.look import Look, effective
 from engine.core.model import Enrollment, Move
 from journeys import EXIT, Expression, State
+from journeys.frozen import altered
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ def go(look: Look, way: Leaving) -> tuple[Enrollment, Move]:
     visits = _visits(look, way.target)
     if visits.get(way.target, 0) > look.journey.states[way.target].max_visits:
         return leave(look, replace(way, target=EXIT, reason="loop_limit", why=f"{way.why}; {way.target} too often"))
-    moved = replace(
+    moved = altered(
         old,
         state=way.target,
         state_at=at,
@@ -51,7 +52,7 @@ def leave(look: Look, way: Leaving) -> tuple[Enrollment, Move]:
     """End the run."""
     old = look.enrollment
     at = effective(way.at, look.moment.now)
-    left = replace(
+    left = altered(
         old, status="left", reason=way.reason, left_at=at, due_at=None, phase="ready", steps=old.steps + 1, drawn=""
     )
     return left, Move(old.state, EXIT, way.why, at, left.steps)
@@ -67,7 +68,7 @@ def _visits(look: Look, target: str) -> dict[str, int]:
 def awake(look: Look, entered: Enrollment) -> Enrollment:
     """Return the enrollment with the instant at which the state that it has just entered acts."""
     due = wake(look.at(entered))
-    return entered if due == entered.due_at else replace(entered, due_at=due)
+    return entered if due == entered.due_at else altered(entered, due_at=due)
 
 
 def wake(look: Look) -> datetime:

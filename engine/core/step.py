@@ -12,7 +12,6 @@ Rules (the laws of the step)
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from engine.core import actions
@@ -21,6 +20,7 @@ from engine.core.look import Look, effective
 from engine.core.model import Event, Step, stands_still
 from engine.core.move import Leaving, go, moment_of, wake
 from journeys import Awaited, Branch, Call, Choose, Emit, Leave, Send, Set, Split, WaitFor
+from journeys.frozen import altered
 
 NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -57,7 +57,7 @@ def step(look: Look) -> Step:
     if look.enrollment.phase == "waiting":
         return _waited(look)
     if look.enrollment.due_at is None:  # just let in: its first state begins to wait
-        return Step(replace(look.enrollment, due_at=wake(look)))
+        return Step(altered(look.enrollment, due_at=wake(look)))
     return _act(look)
 
 
@@ -65,7 +65,7 @@ def _interrupted(found: Interrupt, look: Look) -> Step:
     enrollment = look.enrollment
     why = f"on {found.event.name}" if found.event else found.word
     if found.kind == "goal":
-        look = look.at(replace(enrollment, goal_at=found.at))
+        look = look.at(altered(enrollment, goal_at=found.at))
         goal = look.journey.goal
         if goal is not None and not goal.exit:
             return Step(look.enrollment)
@@ -98,7 +98,7 @@ def _wait(look: Look) -> Step:
     wait = look.state.action
     assert isinstance(wait, WaitFor)  # noqa: S101 - the table says so
     began = effective(look.enrollment.due_at or look.moment.now, look.moment.now)
-    waiting = replace(look.enrollment, phase="waiting", held_since=began, due_at=_next_look(wait, began, began))
+    waiting = altered(look.enrollment, phase="waiting", held_since=began, due_at=_next_look(wait, began, began))
     return Step(waiting)
 
 
@@ -166,7 +166,7 @@ def _time_is_up(look: Look) -> Step:
         deadline = began + state.action.within
         if deadline > look.moment.now:
             again = _next_look(state.action, began, look.moment.now)
-            return Step(replace(enrollment, due_at=again))
+            return Step(altered(enrollment, due_at=again))
     at = enrollment.due_at or look.moment.now
     return leaving(look, Leaving(state.otherwise, at, "time is up", reason="exit"))
 

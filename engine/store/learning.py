@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from engine.core.model import Event, Outcome, Reward
 from engine.store.rows import DecisionRow, decision, decision_row, read_decisions, run_of
-from engine.store.sets import one_of
+from engine.store.sets import one_of, write
 from engine.store.tables import audit, contacts, decisions, enrollments, events
 
 COUNTED_GROUPS = ("learner", "random")
@@ -162,17 +162,22 @@ def commit(conn: sa.Connection, rewards: Sequence[Reward], taught: Mapping[str, 
     """Write what each decision has earned and what the learner was told; none of them is touched any more."""
     if not rewards:
         return
-    void = c.status == "void"
+    rows = [{"row": r.key, "value": r.value, "closed": int(r.closed), "told": taught.get(r.key)} for r in rewards]
+    write(conn, _settled(), rows)
+
+
+@lru_cache
+def _settled() -> sa.Update:
+    void = c.status == sa.literal_column("'void'")
     value, told = sa.bindparam("value", type_=sa.Float), sa.bindparam("told", type_=sa.Float)
-    closed = sa.bindparam("closed", type_=sa.Integer) == 1
+    closed = sa.bindparam("closed", type_=sa.Integer) == sa.literal_column("1")
     values = {
-        "touched": False,
+        "touched": sa.false(),
         "reward": sa.case((void, sa.null()), else_=value),
-        "status": sa.case((void, c.status), (closed, "closed"), else_=c.status),
+        "status": sa.case((void, c.status), (closed, sa.literal_column("'closed'")), else_=c.status),
         "learned": sa.func.coalesce(told, c.learned),
     }
-    rows = [{"row": r.key, "value": r.value, "closed": int(r.closed), "told": taught.get(r.key)} for r in rewards]
-    conn.execute(sa.update(decisions).where(c.key == sa.bindparam("row")).values(values), rows)
+    return sa.update(decisions).where(c.key == sa.bindparam("row")).values(values)
 
 
 def counts(conn: sa.Connection, limits: Mapping[str, int]) -> dict[str, int]:

@@ -101,7 +101,7 @@ def insert_or_leave(dialect: str, table: sa.Table) -> Upsert:
 def insert_missing(conn: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert the rows whose primary key is not there yet, in one statement."""
     if rows:
-        conn.execute(insert_or_leave(conn.dialect.name, table), rows)
+        write(conn, insert_or_leave(conn.dialect.name, table), rows)
 
 
 def write(conn: sa.Connection, statement: Many, rows: Sequence[Mapping[str, Any]]) -> int:
@@ -111,7 +111,7 @@ def write(conn: sa.Connection, statement: Many, rows: Sequence[Mapping[str, Any]
     rows may be about the same row of the table: PostgreSQL is given all of them at once.
     """
     prepared = _prepared(conn.dialect, statement, tuple(rows[0]))
-    columns: list[Iterable[Any]] = list(zip(*map(itemgetter(*prepared.names), rows), strict=True))
+    columns: list[Iterable[Any]] = [[*map(itemgetter(name), rows)] for name in prepared.names]
     for place, convert in prepared.converted:
         columns[place] = map(convert, columns[place])
     if prepared.way is not None:
