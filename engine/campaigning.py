@@ -28,8 +28,9 @@ from engine.store.connect import reading, writing
 from engine.store.intake import trigger
 from engine.store.sets import one_of
 from engine.store.tables import contacts
-from journeys.campaign import Campaign, Volume, named
+from journeys.campaign import Campaign, Volume
 from journeys.project import Attribute, Definitions, Project
+from journeys.sensitive import sensitive
 
 LIMIT = "This finds future buyers, not people whom mail persuades: that only the holdout tells, in `campaign report`."
 SAMPLE = 5
@@ -104,9 +105,8 @@ def choose(conn: sa.Connection, definitions: Definitions, night: Night, one: Cam
         )
     found = scored(arrays, learned(night), one.products)
     reached = np.zeros(arrays.people, np.bool_)
-    for piece in kept.ids(conn, _asked(project, one, definitions, now)):
-        at = arrays.find(piece)
-        reached[at[at >= 0]] = True
+    at = arrays.find(kept.ids(conn, _asked(project, one, definitions, now)))
+    reached[at[at >= 0]] = True
     seed = seed_of(one, now.date())
     return Chosen(one, found, chosen(found, reached, Terms(one.volume, one.random, one.holdout, seed)), reached, seed)
 
@@ -135,11 +135,7 @@ def _asked(project: Project, one: Campaign, definitions: Definitions, now: datet
 
 def refuse_sensitive(one: Campaign, project: Project) -> None:
     """Raise when a campaign asks for something sensitive: lint says it first, and nothing goes past this."""
-    bad = (
-        sorted(name for name in named(one.only, project.data) if project.data.attributes[name].sensitive)
-        if one.only
-        else []
-    )
+    bad = sensitive(one.only, project.data)
     if bad:
         raise ConfigError(f"{one.file}: {bad[0]} is sensitive: nobody is chosen for a campaign by it [S130]")
 

@@ -88,7 +88,7 @@ class Arrays:
 
     def find(self, ids: Sequence[str]) -> Ints:
         """Return the position of each person, -1 for those who are not here."""
-        wanted = np.array([one.encode() for one in ids], dtype=bytes)
+        wanted = _bytes(ids)
         if not self.people or not len(wanted):
             return np.full(len(wanted), -1, np.int32)
         at = np.minimum(np.searchsorted(self.ids, wanted), self.people - 1)
@@ -105,35 +105,39 @@ def assemble(
 
     `products` is every sku with its attributes, in the order that `lines.what` counts in.
     """
-    names = np.array([one.encode() for one in ids], dtype=bytes) if ids else np.empty(0, "S1")
+    names = _bytes(ids)
     order = np.argsort(names, kind="stable")
     rank = np.empty(len(order), np.int32)
     rank[order] = np.arange(len(order), dtype=np.int32)
     skus = list(products)
-    what = lines.what if lines.what is not None else np.empty(0, np.int32)
-    popular = np.argsort(-_buyers(lines.who, what, len(skus)), kind="stable")
+    by_line = _in_order(rank[lines.who], lines.minute)
+    by_visit = _in_order(rank[visits.who], visits.minute)
+    what = lines.what[by_line] if lines.what is not None else np.empty(0, np.int32)
+    start = _starts(rank[lines.who], len(ids))
+    first = _first(start, what, len(skus))
+    popular = np.argsort(-np.bincount(what[first], minlength=len(skus)), kind="stable")
     place = np.empty(len(skus), np.int32)
     place[popular] = np.arange(len(skus), dtype=np.int32)
     kept = [(skus[n], products[skus[n]]) for n in popular]
-    by_line = _in_order(rank[lines.who], lines.minute)
-    by_visit = _in_order(rank[visits.who], visits.minute)
-    item = place[what[by_line]]
-    start = _starts(rank[lines.who], len(ids))
     return {
         "minute": minute, "ids": names[order], "skus": tuple(sku for sku, _ in kept),
         "families": tuple(str(one.get("family") or "") for _, one in kept),
         "departments": tuple(str(one.get("department") or "") for _, one in kept),
         "words": texts_of([str(one.get("name") or "") for _, one in kept]),
-        "start": start, "item": item, "when": lines.minute[by_line], "money": lines.money[by_line],
-        "first": _first(start, item, len(skus)),
+        "start": start, "item": place[what], "when": lines.minute[by_line], "money": lines.money[by_line],
+        "first": first,
         "seen": _starts(rank[visits.who], len(ids)), "visit": visits.minute[by_visit], "spent": visits.money[by_visit],
     }  # fmt: skip
 
 
-def _buyers(who: Ints, what: Ints, count: int) -> Longs:
-    """Return how many different people have each product."""
-    pairs = np.unique(who.astype(np.int64) * max(count, 1) + what)
-    return np.bincount(pairs % max(count, 1), minlength=count)
+def _bytes(ids: Sequence[str]) -> npt.NDArray[np.bytes_]:
+    """Return ids as UTF-8; the plain ones, which most are, at once."""
+    if not ids:
+        return np.empty(0, "S1")
+    try:
+        return np.array(ids, dtype=bytes)
+    except UnicodeEncodeError:
+        return np.array([one.encode() for one in ids], dtype=bytes)
 
 
 def _in_order(who: Ints, minute: Ints) -> Longs:

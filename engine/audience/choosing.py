@@ -10,28 +10,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from engine.audience.arrays import WINDOW, Arrays, Flags, Ints
-from engine.audience.features import Matrix, features, past
+from engine.audience.features import Matrix, Past, features, past
 from engine.audience.logistic import Logistic, Vector
 from engine.audience.rules import RULES, fifths_of
 from engine.audience.targeting import Model, Targeting, contributions, interval, wanted, wanted_new
 from journeys.campaign import Products, Volume
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Scored:
     """Everybody's chance to buy the products, as forecast; `rows` are the features that it comes from."""
 
     model: Model
     chances: Vector
     rows: Matrix
-    rfm: Vector
+    known: Past
     own: Flags
     money: float  # of one buyer, usually
+
+    @cached_property
+    def rfm(self) -> Vector:
+        """Return everybody's fifths; a run writes them down, to be compared with later."""
+        return fifths_of(self.known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +91,7 @@ def scored(arrays: Arrays, targeting: Targeting, products: Products) -> Scored:
     look = wanted_new(arrays, products.words, own if own.any() else None) if products.words else wanted(arrays, own)
     rows = features(known, look)
     chances = np.minimum(model.weights.chances(rows) * model.ratio, 1.0)
-    return Scored(model, chances, rows, fifths_of(known), look.own, _money(arrays, look.own))
+    return Scored(model, chances, rows, known, look.own, _money(arrays, look.own))
 
 
 def _money(arrays: Arrays, own: Flags) -> float:
@@ -93,18 +99,17 @@ def _money(arrays: Arrays, own: Flags) -> float:
     at = np.flatnonzero(own[arrays.item])
     if not len(at):
         return 0.0
-    window = arrays.when[at] // WINDOW
-    visits = len(np.unique(arrays.who[at].astype(np.int64) << 20 | window))
-    return float(arrays.money[at].sum() / max(visits, 1))
+    came = arrays.who[at].astype(np.int64) << 20 | arrays.when[at] // WINDOW  # in order: by person, then by time
+    visits = 1 + np.count_nonzero(np.diff(came))
+    return float(arrays.money[at].sum() / visits)
 
 
 def chosen(found: Scored, reached: Flags, terms: Terms) -> Audience:
     """Return the audience among the people who can be `reached`."""
     chance = np.random.default_rng(terms.seed)
-    blur = chance.random(len(found.chances))  # equals are taken by chance, not by name
-    able = np.flatnonzero(reached).astype(np.int32)
+    able = chance.permutation(np.flatnonzero(reached).astype(np.int32))  # equals are taken by chance, not by name
     size = _size(terms.volume, found, able)
-    order = able[np.lexsort((blur[able], -found.chances[able]))]
+    order = able[np.argsort(-found.chances[able], kind="stable")]
     by_chance = min(round(size * terms.random), max(len(able) - size, 0)) if size else 0
     top = order[: size - by_chance]
     drawn = chance.choice(order[size - by_chance :], by_chance, replace=False) if by_chance else order[:0]

@@ -39,9 +39,15 @@ def _together(start: npt.NDArray[np.int64], item: npt.NDArray[np.int32], k: int)
 
 
 def _solved(together: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return the weights. The matrix is symmetric and positive: Cholesky takes a third of what inverting takes."""
+    lapack = taken_up("scipy.linalg.lapack", "who has this tends to that")
     places = np.diag_indices(len(together))
     together[places] += LAMBDA
-    inverse = np.linalg.inv(together)
-    weights = inverse / -np.diag(inverse)
+    half, wrong = lapack.spotrf(together, lower=1, clean=0)
+    inverse, wrong_too = lapack.spotri(half, lower=1, overwrite_c=1)
+    if wrong or wrong_too:
+        raise ArithmeticError("who bought what with what gives no positive matrix")
+    lower = np.tril(inverse, -1)
+    weights = (lower + lower.T) / -np.diag(inverse)
     weights[places] = 0
     return np.asarray(weights, np.float32)

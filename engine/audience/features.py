@@ -35,6 +35,7 @@ class Past:
 
     minute: int
     people: int
+    start: Longs  # start[n]:start[n + 1] are the lines of person n
     who: Ints  # of each line, counted among these people
     item: Ints
     when: Ints
@@ -56,18 +57,32 @@ def past(arrays: Arrays, minute: int, people: Ints | None = None) -> Past:
     """Return what was known before `minute`; of everybody, or of the people at these (sorted) positions."""
     who, item, when, money, first = arrays.who, arrays.item, arrays.when, arrays.money, arrays.first
     visitor, visit, spent = arrays.visitor, arrays.visit, arrays.spent
-    count = arrays.people
+    count, start = arrays.people, arrays.start
     if people is not None:
         lines, visits = _picked(arrays.start, people), _picked(arrays.seen, people)
         count = len(people)
         who, visitor = _numbered(arrays.start, people), _numbered(arrays.seen, people)
         item, when, money, first = item[lines], when[lines], money[lines], first[lines]
         visit, spent = visit[visits], spent[visits]
+        start = _starts(who, count)
     if minute < arrays.minute:
         before, earlier = when < minute, visit < minute
         who, item, when, money, first = who[before], item[before], when[before], money[before], first[before]
         visitor, visit, spent = visitor[earlier], visit[earlier], spent[earlier]
-    return Past(minute, count, who, item, when, money, first, _profile(count, visitor, visit, spent, minute))
+        start = _starts(who, count)
+    return Past(minute, count, start, who, item, when, money, first, _profile(count, visitor, visit, spent, minute))
+
+
+def some(known: Past, people: Ints) -> Past:
+    """Return what was known of some of them; `people` as they are counted in `known`, each once."""
+    at = _picked(known.start, people)
+    who = _numbered(known.start, people)
+    lines = known.item[at], known.when[at], known.money[at], known.first[at]
+    return Past(known.minute, len(people), _starts(who, len(people)), who, *lines, known.profile[people])
+
+
+def _starts(who: Ints, people: int) -> Longs:
+    return np.concatenate(([0], np.cumsum(np.bincount(who, minlength=people)))).astype(np.int64)
 
 
 def _picked(start: Longs, people: Ints) -> Longs:
@@ -104,21 +119,34 @@ def _since(people: int, who: Ints, when: Ints, minute: int) -> npt.NDArray[np.fl
 def features(known: Past, wanted: Wanted) -> Matrix:
     """Return [people, 11] in the order of NAMES."""
     found = np.empty((known.people, len(NAMES)), np.float32)
-    found[:, 0], found[:, 1], found[:, 2] = _lines(known, wanted.own)
-    found[:, 3], _, found[:, 4] = _lines(known, wanted.near)
-    speaks = np.where(known.first, wanted.affinity[known.item], 0)  # bought twice is bought
-    found[:, 5] = AFFINITY * np.maximum(np.bincount(known.who, speaks, minlength=known.people), 0)
+    circles = wanted.own + 2 * wanted.near.astype(np.uint8)
+    at = np.flatnonzero(circles[known.item])
+    lines = circles[known.item[at]], known.who[at], known.when[at]
+    found[:, 0], found[:, 1], found[:, 2] = _lines(known, lines, 1)
+    found[:, 3], _, found[:, 4] = _lines(known, lines, 2)
+    found[:, 5] = AFFINITY * np.maximum(_affinity(known, wanted.affinity), 0)
     np.log1p(found[:, :6], out=found[:, :6])
     found[:, 6:] = known.profile
     return found
 
 
+def _affinity(known: Past, affinity: Floats) -> npt.NDArray[np.float64]:
+    """Return what each person's products say together; bought twice is bought."""
+    speaks = affinity[known.item]
+    speaks *= known.first
+    found = np.zeros(known.people)
+    some = np.flatnonzero(np.diff(known.start))
+    if len(some):
+        found[some] = np.add.reduceat(speaks, known.start[some], dtype=np.float64)
+    return found
+
+
 def _lines(
-    known: Past, products: Flags
+    known: Past, lines: tuple[npt.NDArray[np.uint8], Ints, Ints], circle: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """Return how many lines lately, how many ever, and the days since."""
-    at = np.flatnonzero(products[known.item])
-    who, when = known.who[at], known.when[at]
+    """Return of the lines in a circle (1: own, 2: near) how many lately, how many ever, and the days since."""
+    inside = (lines[0] & circle) > 0
+    who, when = lines[1][inside], lines[2][inside]
     lately = who[when >= known.minute - RECENT * DAY]
     ever = np.bincount(who, minlength=known.people)
     return np.bincount(lately, minlength=known.people), ever, _since(known.people, who, when, known.minute)

@@ -19,7 +19,7 @@ from typing import Any, Final
 import numpy as np
 
 from engine.audience.arrays import WINDOW, Arrays, Flags, Floats, Ints
-from engine.audience.features import NAMES, Matrix, Past, Wanted, features, past
+from engine.audience.features import NAMES, Matrix, Past, Wanted, features, past, some
 from engine.audience.logistic import Logistic, Vector, fit
 
 LESSONS: Final = 3  # windows
@@ -157,7 +157,8 @@ def _lessons(arrays: Arrays, people: Ints, draw: tuple[int, int], *, new: bool) 
         bought = np.zeros(known.people, np.bool_)
         bought[later.who[inside & own[later.item]]] = True
         if bought[base].any() and not bought[base].all():
-            yield _lesson(features(known, look)[base], bought[base], chance)
+            kept, times = _asked(bought[base], chance)
+            yield features(some(known, base[kept].astype(np.int32)), look), bought[base[kept]], times
 
 
 def _looked(arrays: Arrays, own: Flags, product: int) -> Wanted:
@@ -174,13 +175,12 @@ def _busy(later: Past, inside: Flags, chance: np.random.Generator, products: int
     return np.asarray(chance.permutation(busy)[:MOST], np.int32)
 
 
-def _lesson(rows: Matrix, bought: Flags, chance: np.random.Generator) -> Lesson:
-    """Return all who bought and some who did not, who stand for the others."""
+def _asked(bought: Flags, chance: np.random.Generator) -> tuple[Ints, Floats]:
+    """Return the places of all who bought and of some who did not, and how many each of them stands for."""
     yes, no = np.flatnonzero(bought), np.flatnonzero(~bought)
-    some = chance.choice(no, min(OTHERS, len(no)), replace=False)
-    times = np.concatenate([np.ones(len(yes)), np.full(len(some), len(no) / max(len(some), 1))])
-    kept = np.concatenate([yes, some])
-    return rows[kept], bought[kept], times.astype(np.float32)
+    others = chance.choice(no, min(OTHERS, len(no)), replace=False)
+    times = np.concatenate([np.ones(len(yes)), np.full(len(others), len(no) / max(len(others), 1))])
+    return np.concatenate([yes, others]).astype(np.int32), times.astype(np.float32)
 
 
 def interval(model: Model, forecast: float) -> tuple[float, float]:

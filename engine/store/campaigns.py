@@ -8,6 +8,7 @@ Rules
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -39,10 +40,14 @@ def reachable(channel: str, topic: str | None) -> sa.ColumnElement[bool]:
     return sa.and_(*able)
 
 
-def ids(conn: sa.Connection, asked: sa.Select[Any]) -> Iterator[list[str]]:
-    """Yield the contact ids that a statement gives first, in pieces."""
-    for piece in conn.execute(asked.execution_options(yield_per=PIECE)).partitions(PIECE):
-        yield [row[0] for row in piece]
+def ids(conn: sa.Connection, asked: sa.Select[Any]) -> list[str]:
+    """Return the contact ids that a statement gives first: as one JSON text, since a million rows take a second."""
+    found = asked.subquery()
+    if conn.dialect.name == "postgresql":
+        one: sa.ColumnElement[Any] = sa.cast(sa.func.json_agg(found.c[0]), sa.Text)
+    else:
+        one = sa.func.json_group_array(found.c[0])
+    return list(json.loads(conn.execute(sa.select(one)).scalar() or "[]"))
 
 
 def begin_run(conn: sa.Connection, run: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> None:
