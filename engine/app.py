@@ -150,10 +150,16 @@ def settle() -> None:
 def open_channels(project: Project) -> dict[str, Channel]:
     """Return the project's channels by name, and the webhook door when it names webhooks."""
     channels = {name: build_channel(name, settings, project.root) for name, settings in project.channels.items()}
-    if project.webhooks:
-        hosts = [_host(hook) for hook in project.webhooks.values()]
-        channels["webhook"] = build_channel("webhook", {"provider": "webhook", "hosts": hosts}, project.root)
-    return channels
+    door = webhook_door(project)
+    return channels | ({} if door is None else {WEBHOOK: door})
+
+
+def webhook_door(project: Project) -> Channel | None:
+    """Return what calls the project's webhooks, None when it names none."""
+    if not project.webhooks:
+        return None
+    hosts = [_host(hook) for hook in project.webhooks.values()]
+    return build_channel(WEBHOOK, {"provider": "webhook", "hosts": hosts}, project.root)
 
 
 def _host(hook: Mapping[str, Any]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from engine import gathering, interesting, retaining, tending, valuing
+from engine import gathering, interesting, noticing, retaining, tending, valuing
 from engine.errors import StoreUnavailable
 from engine.intake import tidying
 from engine.store import choring
@@ -62,6 +62,8 @@ class Periodic:
 
 CHORES: tuple[Periodic, ...] = (
     Periodic("mail", tending.EVERY, tending.tend, sends=True),
+    Periodic("webhooks", noticing.EVERY, noticing.announce, sends=True),
+    Periodic("audiences", noticing.PUSH_EVERY, noticing.hand_over, sends=True),
     Periodic("interests", NIGHTLY, interesting.recount),
     Periodic("value", NIGHTLY, valuing.refresh),
     Periodic("targeting", NIGHTLY, gathering.refresh),

@@ -4,6 +4,7 @@ EngineError
   ConfigError            the operator's: which setting, what is wrong, where to set it
   DefinitionError        the author's: carries all Problems
   NotFound               the caller's: no such contact, journey, message
+  NotAllowed             the caller's: not in their role
   StoreError
     StoreUnavailable     not reachable, locked, corrupt
     SchemaOutdated       run `sojourn db upgrade`
@@ -49,6 +50,12 @@ class NotFound(EngineError):
     """What was asked for does not exist."""
 
     exit_code = 4
+
+
+class NotAllowed(EngineError):
+    """The role of whoever asks does not allow it; the message says what and whose it is."""
+
+    exit_code = 3
 
 
 class NotHandedOver(EngineError):

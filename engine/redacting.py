@@ -17,6 +17,9 @@ _NAMED = re.compile(
 _MAIL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@(?=[\w-]+(?:\.[\w-]+)+)")
 _PHONE = re.compile(r"(?<![\w:.-])(?:\+|00)\d[\d ()/.-]{6,18}\d(?![\w.-])")
 MASK = "***"
+_REACHES = re.compile(
+    r"(?:^|_)(?:e?mail|courriel|correo|phone|telephone|telefon|tel|mobile|handy|fax|address|adresse|street|strasse)(?:$|_)"
+)
 
 
 def redacted(text: str) -> str:
@@ -26,3 +29,8 @@ def redacted(text: str) -> str:
         text = _MAIL.sub(f"{MASK}@", text)
     text = _NAMED.sub(rf"\1{MASK}", text)
     return _PHONE.sub(MASK, text)
+
+
+def reaches(attribute: str) -> bool:
+    """Return whether an attribute of this name says how somebody is reached: whatever form its values have."""
+    return _REACHES.search(attribute.lower()) is not None

@@ -12,6 +12,7 @@ from typing import Any
 from journeys.check_secrets import find_secrets
 from journeys.conditions import computed, read_value
 from journeys.entering import read_enter, read_exits, read_goal, read_jumps, read_reenter
+from journeys.experiment import admitted
 from journeys.fields import Fields, pairs, read_name, shaped
 from journeys.forms import JOURNEY, SHARED
 from journeys.fragments import Shelf, spread
@@ -134,6 +135,7 @@ def _frame(top: Fields, project: Project, shelf: Shelf, name: str) -> _Frame:
     names = Names(data, vars={**shared.vars, **_vars(page, top.node_of("vars"), data_names=Names(data))})
     enter_node = top.node_of("enter")
     enter = read_enter(page, enter_node, name, names) if enter_node else None
+    enter = admitted(enter, name, names)
     if "enter" not in top.values:
         at = (1, 1, len(page.line(1)) + 1)
         page.add("S103", at, "this journey has no `enter`: nobody would ever start it", helps=(NO_ENTER,))

@@ -108,7 +108,8 @@ class Calls:
         if function == "sequence":
             return self._sequence(args, span)
         wanted = 2 if function in ("min", "max") else 1
-        if len(args) != wanted and not (wanted == 2 and len(args) > 1):
+        lots = function == "bucket" and len(args) == 2
+        if len(args) != wanted and not lots and not (wanted == 2 and len(args) > 1):
             return self._wrong(span, f"{function} takes {'two values' if wanted == 2 else 'one value'}")
         if after is not None and function not in ("last", "first"):
             return self._wrong(span, f"nothing can follow {function}( )")
@@ -199,7 +200,7 @@ class Calls:
             op = "days_since_date" if function == "days_since" else function
             return Bit(Kind(given, maybe=parts[0].kind.maybe), work(parts[0].run), *span, op=op, parts=parts)
         if function in ("interest", "bucket"):
-            return self._own(function, parts[0], span)
+            return self._own(function, parts, span)
         if function == "days_since_first":
             return self._wrong(span, "days_since_first takes an event: days_since_first(order_placed)")
         for part in parts[1:]:
@@ -208,9 +209,9 @@ class Calls:
         run = happenings.extreme(function, [part.run for part in parts])
         return Bit(Kind(parts[0].kind.name, maybe=maybe), run, *span, op=function, parts=parts)
 
-    def _own(self, function: str, part: Bit, span: Span) -> Bit:
-        """Read interest("topic") and bucket(10)."""
-        said = part.constant
+    def _own(self, function: str, parts: tuple[Bit, ...], span: Span) -> Bit:
+        """Read interest("topic"), bucket(10) and bucket(10, "a lot of its own")."""
+        said, lot = parts[0].constant, parts[1].constant if len(parts) > 1 else ""
         if function == "interest":
             if not isinstance(said, str):
                 return self._wrong(span, 'interest takes a topic in quotes: interest("shoes")')
@@ -219,7 +220,9 @@ class Calls:
             return Bit(NUMBER, person.interest(said, span_of), *span, op="interest", about=(said, span_of))
         if not isinstance(said, int) or isinstance(said, bool) or not 2 <= said <= 10_000:
             return self._wrong(span, "bucket takes a number of groups, 2 to 10000: bucket(10) < 3")
-        return Bit(NUMBER, person.bucket(said), *span, op="bucket", about=said)
+        if not isinstance(lot, str):
+            return self._wrong(span, 'the lots of a bucket have a name in quotes: bucket(10, "spring") < 3')
+        return Bit(NUMBER, person.bucket(said, lot), *span, op="bucket", about=(said, lot))
 
     def _segment(self, name: Any, span: Span) -> Bit:
         known = self.reading.names.segments

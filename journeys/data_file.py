@@ -9,6 +9,7 @@ from datetime import date, time
 from typing import Any
 
 from journeys.conditions import read_condition
+from journeys.experiment import derived, read_experiments
 from journeys.expression import Expression
 from journeys.fields import ID, Fields
 from journeys.names import Names
@@ -33,7 +34,8 @@ KINDS = ("demographic", "psychographic", "geographic", "behavioural", "firm")
 MARKS = ("required", "private", "sensitive", *KINDS)
 _TYPE = re.compile(r"(?P<type>[a-z]+)(?:\((?P<choices>[^()]*)\))?(?P<marks>(?:\s+[a-z_]+)*)(?:\s*=\s*(?P<default>.+))?")
 _KEYS = (
-    "contact", "events", "segments", "sources", "buying", "visits", "interests", "value", "surveys", "preferences",
+    "contact", "events", "segments", "sources", "buying", "visits", "interests", "value", "experiments", "surveys",
+    "preferences",
 )  # fmt: skip
 _NOTHING = Data({}, BUILT_IN, {})
 
@@ -54,7 +56,11 @@ def read_data(page: Page, root: Node | None) -> Data:
     for section in ("contact", "events", "segments", "sources"):
         places.update({f"{section}.{key.raw}": page.place(key) for key, _ in top.pairs(section)})
     data = read_said(top, read_trade(top, Data(attributes, events, {}, places)))
-    return replace(data, segments=_segments(page, top, data))
+    data = replace(data, segments=_segments(page, top, data))
+    experiments = read_experiments(page, top, data)
+    more = derived(page, data, experiments)
+    places |= {f"segments.{name}": experiments[name].place for name in more}
+    return replace(data, segments={**data.segments, **more}, experiments=experiments)
 
 
 def _named(page: Page, key: Node) -> bool:

@@ -12,6 +12,7 @@ from journeys.check import check
 from journeys.check_names import noted
 from journeys.check_segments import check_segments
 from journeys.data_file import read_data
+from journeys.experiment import unknown_arms
 from journeys.facts import NO_FACTS, Facts
 from journeys.fragments import Fetch, Shelf
 from journeys.ignoring import heeded
@@ -88,6 +89,8 @@ def load(root: Path, env: Mapping[str, str], ask: Ask = _nobody) -> Definitions:
             sources[journey.name] = "\n".join(page.lines)
             files[journey.name] = loaded.files
     campaigns, found = _campaigns(root, project, tuple(journeys))
+    if project is not None:
+        problems += unknown_arms(project.data, journeys, _names(root / "journeys"))
     problems, texts = problems + _found(found), texts | _texts(found)
     problems += check_segments(project.data, facts) if project is not None else []
     return Definitions(project, journeys, _said(noted(problems, facts), texts), sources, files, campaigns)

@@ -70,9 +70,14 @@ def top_interest(half_life: timedelta) -> Run:
     return run
 
 
-def bucket(size: int) -> Run:
+def bucket(size: int, lot: str = "") -> Run:
     """Return the closure of a draw of lots: the person's own number, 0 to n - 1, the same for ever."""
-    return lambda scope: number_of(scope.who) % size
+    return lambda scope: draw(scope.who, size, lot)
+
+
+def draw(who: str, size: int, lot: str = "") -> int:
+    """Return a person's number among `size`; draws of different lots have nothing to do with each other."""
+    return number_of(f"{lot}\n{who}" if lot else who) % size
 
 
 def number_of(who: str) -> int:

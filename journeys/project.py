@@ -15,6 +15,8 @@ from journeys.problem import Problem
 
 if TYPE_CHECKING:
     from journeys.campaign import Campaign
+    from journeys.experiment import Experiment
+    from journeys.outward import Outlet
     from journeys.survey import Question, Survey
 
 
@@ -84,6 +86,7 @@ class Data:
     worth: Worth = field(default_factory=Worth)  # `value:`
     surveys: Mapping[str, Survey] = field(default_factory=dict)
     preferences: tuple[Question, ...] = ()  # what people may say of themselves beside their topics
+    experiments: Mapping[str, Experiment] = field(default_factory=dict)
 
     @property
     def lead(self) -> str | None:
@@ -120,6 +123,8 @@ class Project:
     messages: Mapping[str, tuple[Path, ...]]  # "email/cart_plain" -> its files, variants included
     key_sources: Mapping[str, str] = field(default_factory=dict)  # write key -> the source that has it
     encryption: tuple[str, ...] = ()  # keys that personal values are sealed with, the newest first
+    audiences: Mapping[str, Outlet] = field(default_factory=dict)  # that others are told of
+    roles: Mapping[str, str] = field(default_factory=dict)  # user, or user@host -> role
 
 
 @dataclass(frozen=True, slots=True)

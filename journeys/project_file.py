@@ -19,6 +19,7 @@ from journeys.journey import Repeat
 from journeys.limits import project_limits
 from journeys.names import Names
 from journeys.node import Node, resolve
+from journeys.outward import read_on, read_outlets, read_roles
 from journeys.page import Page
 from journeys.parse import parse
 from journeys.place import Place
@@ -30,7 +31,7 @@ from journeys.span import parse_span
 KEYS = (
     "project", "timezone", "store", "currency", "secret", "channels", "topics", "caps", "quiet_hours", "holdout",
     "decisions", "tracking", "late", "webhooks", "retention", "web",
-    "encryption",
+    "encryption", "audiences", "roles",
 )  # fmt: skip
 POLICIES = ("thompson", "vw", "beta", "random", "fixed")
 CHALLENGERS = ("thompson", "vw", "beta", "none")
@@ -88,7 +89,7 @@ def read_project(page: Page, root: Node, data: Data, at: tuple[Path, Mapping[str
     if top.node is None or top.node.kind != "map":
         return None
     top.needs("project", "timezone", "store", "channels", "topics")
-    channels, topics = _channels(top), _topics(top)
+    channels, topics, webhooks = _channels(top), _topics(top), _webhooks(top, data)
     web = Fields(page, top.node_of("web"), ("base_url", "bind", "auth", "keys"), "web")
     bind = web.text("bind") or "127.0.0.1:8000"
     encryption = Fields(page, top.node_of("encryption"), ("keys",), "encryption")
@@ -112,11 +113,13 @@ def read_project(page: Page, root: Node, data: Data, at: tuple[Path, Mapping[str
         clicks=tracking.flag("clicks", True),
         opens=_opens(tracking),
         bot_filter=tracking.choice("bot_filter", ("off", "basic", "strict"), "strict"),
-        webhooks=_webhooks(top),
+        webhooks=webhooks,
         retention=_retention(top),
         data=data,
         messages={},
         encryption=_keys(encryption),
+        audiences=read_outlets(top, data, webhooks),
+        roles=read_roles(top),
     )
 
 
@@ -226,10 +229,11 @@ def _usual_context(page: Page, data: Data) -> tuple[Expression, ...]:
     return tuple(one for one in found if one)
 
 
-def _webhooks(top: Fields) -> dict[str, dict[str, Any]]:
+def _webhooks(top: Fields, data: Data) -> dict[str, dict[str, Any]]:
     webhooks = {}
     for key, node in top.pairs("webhooks"):
-        fields = Fields(top.page, node, ("url", "headers", "secret", "private"), key.raw)
+        fields = Fields(top.page, node, ("url", "headers", "secret", "private", "on"), key.raw)
+        read_on(fields, data)
         if fields.needs("url"):
             webhooks[key.raw] = dict(node.data())
     return webhooks

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.cli.command import Command
+from engine.cli.commands_out import OUT
 from engine.cli.commands_people import CONTACTS
 
 __all__ = ["COMMANDS", "GROUPS", "Command", "family", "find"]
@@ -172,6 +173,7 @@ COMMANDS = (
         ("sojourn mail intake", "sojourn mail intake /var/mail/bounces", "sojourn mail intake - --to ADDRESS"),
     ),
     *CONTACTS,
+    *OUT,
     Command(
         "run", "intake kafka", "TOPIC... --brokers H:P", "take events in from Kafka, until Ctrl-C",
         "engine.cli.intake_kafka:kafka",

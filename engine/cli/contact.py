@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from engine.cli import roles
 from engine.cli.answer import Answer
 from engine.cli.flags import WrongUse
 from engine.cli.session import Session
@@ -25,7 +26,7 @@ def show(
     history: Annotated[bool, typer.Option("--history", help="Also what was true before, and who says what.")] = False,
 ) -> Answer:
     """Show one person: attributes by kind, addresses, consents and journeys."""
-    from engine.cli.contact_profile import attribute_lines, history_lines, profile_data, profile_of
+    from engine.cli.contact_profile import attribute_lines, history_lines, profile_data, profile_of, veiled
     from engine.store.connect import reading
     from engine.store.rows import RunRow, read
     from engine.store.tables import addresses, contacts, enrollments
@@ -39,7 +40,7 @@ def show(
         person = conn.execute(contacts.select().where(contacts.c.id == id_)).one()
         reach = conn.execute(addresses.select().where(addresses.c.contact_id == id_)).all()
         runs = sorted(read(conn, RunRow, enrollments, enrollments.c.contact_id == id_), key=lambda run: run.entered_at)
-        profile = profile_of(conn, id_, person.attributes)
+        profile = veiled(profile_of(conn, id_, person.attributes), roles.private(session, project.data))
     own = zone_of(person.attributes)
     rows = [(f"known as {kind}", printable(short(value, 60))) for kind, value in profile.names if value != id_]
     rows.append(("zone", own.key if own else f"{project.timezone} (the project's)"))
@@ -52,7 +53,7 @@ def show(
     lines += [f"  {line}" for line in columns(_run(run, zone) for run in runs)]
     lines += ["  history", *(f"    {line}" for line in history_lines(profile, zone))] if history else []
     data = profile_data(profile) | {
-        "id": id_, "attributes": person.attributes, "consents": person.consents.split(),
+        "id": id_, "attributes": profile.attributes, "consents": person.consents.split(),
         "created_at": person.created_at, "updated_at": person.updated_at, "zone": own.key if own else None,
         "journeys": runs,
         "addresses": [{"channel": a.channel, "address": a.address, "suppressed": a.suppressed} for a in reach],

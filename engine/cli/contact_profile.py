@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -45,6 +45,18 @@ def profile_of(conn: sa.Connection, contact_id: str, attributes: Mapping[str, An
         [(row.kind, row.value) for row in conn.execute(named.order_by(identities.c.kind, identities.c.value))],
         company(conn, contact_id),
         history(conn.execute(before.order_by(changes.c.at, changes.c.id)).all(), attributes),
+    )
+
+
+def veiled(profile: Profile, private: Collection[str]) -> Profile:
+    """Return the profile without what whoever looks must not see."""
+    if not private:
+        return profile
+    return replace(
+        profile,
+        attributes={name: "***" if name in private else value for name, value in profile.attributes.items()},
+        said=[word for word in profile.said if word.attribute not in private],
+        history=[change for change in profile.history if change[1] not in private],
     )
 
 

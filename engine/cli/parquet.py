@@ -76,3 +76,30 @@ def _text(value: Any) -> str:
     if isinstance(value, list | dict):
         return json.dumps(value, default=str)
     return str(value)
+
+
+_TYPES = {"text": "VARCHAR", "json": "VARCHAR", "time": "TIMESTAMPTZ", "number": "DOUBLE", "flag": "BOOLEAN"}
+
+
+def write_parquet(sheet: Path, path: Path, columns: list[tuple[str, str]]) -> None:
+    """Make a Parquet file of a CSV file; `columns`: names and kinds (text, json, time, number, flag)."""
+    database = _database()
+    import duckdb
+
+    types = ", ".join(f"{_quoted(name)}: {_quoted(_TYPES[kind])}" for name, kind in columns)
+    read = f"read_csv({_quoted(str(sheet))}, header = true, columns = {{{types}}}, quote = '\"', escape = '\"')"
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.touch(mode=0o600)
+        whole = f"COPY (SELECT * FROM {read}) TO {_quoted(str(part))}"  # noqa: S608 - every name in it is quoted
+        database.execute(f"{whole} (FORMAT parquet, COMPRESSION zstd)")
+        part.replace(path)
+    except (duckdb.Error, OSError) as error:
+        raise ConfigError(f"{path} cannot be written: {str(error).splitlines()[0]}") from None
+    finally:
+        part.unlink(missing_ok=True)
+        database.close()
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

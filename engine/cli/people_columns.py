@@ -11,6 +11,7 @@ from channels.mime import AddressRefused, address
 from engine.cli.flags import WrongUse
 from engine.cli.reading import NO, YES, Unreadable, subscription_of, value_of
 from engine.cli.sheet import Row, Titled
+from engine.store.consenting import PURPOSES
 from engine.store.people import NewContact
 from journeys.project import Project
 
@@ -135,7 +136,7 @@ class Columns:
                 raise Rejected("bad value", "consent says yes, but not to what: add --consent promo,...")
             return self.granted
         topics = frozenset(part for part in said.replace(";", " ").replace(",", " ").replace("|", " ").split())
-        if unknown := sorted(topics.difference(self.project.topics)):
+        if unknown := sorted(topics.difference(self.project.topics, PURPOSES)):
             raise Rejected("bad value", f'there is no topic "{unknown[0]}" in sojourn.yaml')
         return topics
 

@@ -48,6 +48,10 @@ def _answer(session: Session, words: list[str]) -> Answer:
     found = find(words)
     if found is not None:
         session.command = found[0].name
+        if "--help" not in words and "-h" not in words:
+            from engine.cli.roles import admit
+
+            admit(session)
         return _called(found[0], found[1], session)
     return _not_found(words)
 
@@ -100,7 +104,7 @@ def _print_json(session: Session, answer: Answer, began: float) -> None:
         "data": answer.data,
         "problems": answer.problems,
     }
-    print(to_json(whole), flush=True)
+    print(session.fit(to_json(whole), as_json=True), flush=True)
 
 
 def _fail(session: Session, error: BaseException, began: float) -> int:

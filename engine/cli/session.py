@@ -41,6 +41,7 @@ class Session:
     command: str = ""
     project_name: str | None = None
     sources: dict[str, str] = field(default_factory=dict)
+    role: str = "operator"  # set before a command begins: roles.py
 
     @property
     def speaks_json(self) -> bool:
@@ -69,7 +70,7 @@ class Session:
         from engine.errors import ConfigError
         from journeys.load import find_root
 
-        start = self.flags.root or Path.cwd()
+        start = self.here
         root = find_root(start)
         if root is None:
             says = f"no sojourn.yaml in {start} or above it; run `sojourn init`, or name the project with -C"
@@ -130,18 +131,27 @@ class Session:
 
     def _sign(self) -> None:
         """Let the audit know who asks: the user of the machine; a server acts for itself."""
+        from engine.store.auditing import actor
+
+        if self.command.partition(" ")[0] not in ("serve", "tick"):
+            actor.set(self.user)
+
+    @property
+    def user(self) -> str:
+        """Return who is at the command line: user@host."""
         from getpass import getuser
         from socket import gethostname
 
-        from engine.store.auditing import actor
-
-        if self.command.partition(" ")[0] in ("serve", "tick"):
-            return
         try:
             user = getuser()
         except (KeyError, OSError):  # a container may run under a number without a name
             user = str(os.getuid())
-        actor.set(f"{user}@{gethostname()}")
+        return f"{user}@{gethostname()}"
+
+    @property
+    def here(self) -> Path:
+        """Return the folder that a project is looked for from."""
+        return self.flags.root or Path.cwd()
 
     def clock(self) -> Clock:
         """Return the clock to go by: the machine's, or one that stands at --now."""
@@ -183,6 +193,14 @@ class Session:
         """Return `words` in a colour of text.py, where there are colours."""
         return f"{tone}{words}{text.PLAIN}" if self.colour else words
 
+    def fit(self, words: str, *, as_json: bool = False) -> str:
+        """Return what this role may read of a line, or of JSON."""
+        if self.role == "operator":
+            return words
+        from engine.cli.roles import shown, shown_json
+
+        return shown_json(words) if as_json else shown(words)
+
     def confirm(self, question: str) -> None:
         """Return when the answer is yes; NeedsYes otherwise."""
         if self.flags.yes:
@@ -194,6 +212,7 @@ class Session:
             raise NeedsYes("nothing was changed")
 
     def _print(self, line: str, stream: TextIO, end: str = "\n") -> None:
+        line = self.fit(line)
         words = text.to_ascii(line) if self.ascii else line
         print(
             words.encode(stream.encoding or "utf-8", "replace").decode(stream.encoding or "utf-8"), file=stream, end=end

@@ -53,6 +53,8 @@ PERSONAL: tuple[Belonging, ...] = (
     Belonging("shown", "contact_id", "delete"),
     Belonging("standings", "contact_id", "delete"),
     Belonging("segment_moves", "contact_id", "delete"),
+    Belonging("notices", "contact_id", "delete"),
+    Belonging("shared", "contact_id", "pseudonym", "until the receiver is told to let go of them: the next push"),
     Belonging("addresses", "contact_id", "delete"),
     Belonging("refusals", "contact_id", "pseudonym", "caps and quiet hours are counted", clears={"detail": ""}),
     Belonging("decisions", "contact_id", "pseudonym", "learning data; private attributes are never in its features"),

@@ -116,7 +116,7 @@ def _strip(conn: sa.Connection, ids: Sequence[str], kept: Kept) -> None:
     found = conn.execute(asked.where(one_of(e.contact_id, ids))).all()
     new = {row.id: _unnamed(row.id) for row in found}
     if found:
-        rows = [{"old": row.id, "new": new[row.id], "left": _bare(row, kept)} for row in found]
+        rows = [{"old": row.id, "new": new[row.id], "left": bare(row, kept)} for row in found]
         left = {"id": sa.bindparam("new"), "data": sa.bindparam("left", type_=e.data.type), "fresh": False}
         conn.execute(sa.update(events).where(e.id == sa.bindparam("old")).values(left), rows)
     runs = conn.execute(sa.select(n.id, n.trigger, n.cause).where(one_of(n.contact_id, ids))).all()
@@ -138,7 +138,8 @@ def _unnamed(event_id: str) -> str:
     return f"{ERASED}:{token_hex(12)}" if event_id and not event_id.startswith(f"{ERASED}:") else event_id
 
 
-def _bare(row: sa.Row[Any], kept: Kept) -> dict[str, Any]:
+def bare(row: sa.Row[Any], kept: Kept) -> dict[str, Any]:
+    """Return of an event's body (row: name, data) what our own reactions say and what figures are reckoned from."""
     if row.name in OURS:
         return {name: value for name, value in row.data.items() if name in TOLD}
     names, words = kept.get(row.name, (frozenset(), frozenset()))

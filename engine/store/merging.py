@@ -7,6 +7,7 @@ Rules
 - Runs go on where they stand. Where who is left is in the same journey already, one run is enough: the other ends.
 - Consents: a withdrawal of either holds; a grant of the one who is gone holds where who is left never withdrew it.
 - Rows of the ledger of consents and of former attributes stay under the old name: they say what was true of it then.
+  So does what receivers of audiences were told: the next push lets the old name go.
 - A fixed number of statements for any number of merges.
 """
 
@@ -32,7 +33,7 @@ from engine.store.sets import given, insert_missing, one_of
 from engine.store.tables import addresses, alarms, consents, contacts, decisions, enrollments, metadata
 
 UNDOABLE = timedelta(days=30)
-STAYS = frozenset({"changes", "consents", "segment_moves", "merges", "proposals"})
+STAYS = frozenset({"changes", "consents", "segment_moves", "merges", "proposals", "shared"})
 FOLDED = frozenset({"addresses", "identities", "profile_values", "memberships"})
 _e = enrollments.c
 
