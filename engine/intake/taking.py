@@ -22,7 +22,7 @@ from engine.store.companies import Belongs, Firms, claim_companies, join_compani
 from engine.store.consenting import Digest
 from engine.store.forgetting import forgotten
 from engine.store.identities import claim_identities, propose, taken_apart
-from engine.store.intake import NewEvent, record
+from engine.store.intake import NewEvent, keep
 from engine.store.merging import merge
 from engine.store.people import NewContact, add_contacts
 from engine.store.problems import Trouble, note_problems
@@ -65,7 +65,7 @@ def take(conn: sa.Connection, said: Sequence[Call | Trouble], terms: Terms, now:
     if not calls:
         return Taken(refused=len(refused))
     assigned, firms = _claimed(conn, calls, now)
-    recorded = record(conn, _events(calls, assigned), now, terms.skip_after, create=True)
+    recorded = keep(conn, _events(calls, assigned), now, terms.skip_after, create=True)
     merged = merge(conn, assigned.joins, terms.trust, now)
     fresh = [(call, id_) for call, id_ in zip(calls, assigned.contacts, strict=True) if call.id in recorded.ids]
     _believe(conn, fresh, terms, now)

@@ -25,7 +25,7 @@ from engine.store.tables import contacts, enrollments, events
 
 __all__ = [
     "ConsentChange", "Counts", "Digest", "NewContact", "NewEvent", "Recorded", "Suppression", "Unit", "add_contacts",
-    "admit", "change_consents", "once", "record", "ring", "suppress", "trigger",
+    "admit", "change_consents", "keep", "once", "record", "ring", "suppress", "trigger",
 ]  # fmt: skip
 
 Unit = Literal["min", "hour", "day"]
@@ -75,6 +75,21 @@ def record(
 
     An event that is older on arrival than `skip_after` is kept and counted, but starts no journey.
     """
+    recorded = keep(conn, news, now, skip_after, create=create)
+    whose = {new.id: new.contact_id for new in reversed(news)}
+    ring(conn, (whose[id_] for id_ in recorded.ids), now)
+    return recorded
+
+
+def keep(
+    conn: sa.Connection,
+    news: Sequence[NewEvent],
+    now: datetime,
+    skip_after: timedelta | None = None,
+    *,
+    create: bool = False,
+) -> Recorded:
+    """Record events like `record`, for who has rung all of their contacts before, in this transaction."""
     unknown = _unknown(conn, {new.contact_id for new in news})
     if create:
         insert_missing(conn, contacts, [_bare(contact_id, now) for contact_id in unknown])
@@ -83,7 +98,6 @@ def record(
     since = None if skip_after is None else now - skip_after
     rows = {new.id: _event(new, now, since) for new in reversed(news) if new.contact_id not in missing}
     inserted = _insert_events(conn, sorted(rows.values(), key=_id_of))  # in one order: two intakes wait in no circle
-    ring(conn, (rows[id_]["contact_id"] for id_ in inserted), now)
     known = sum(new.contact_id not in missing for new in news)
     late = sum(not rows[id_]["starts"] for id_ in inserted)
     return Recorded(len(inserted), known - len(inserted), late, unknown, frozenset(inserted))
