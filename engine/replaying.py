@@ -4,7 +4,8 @@ Rules
 - The walk is the engine's own; only what it looks at comes from the log: the person as they were, the events that
   this walk was the first to see, the version of the journey that was live, the policy that drew.
 - A walk is compared by the rows that it would write, with the rows that were written.
-- What the log does not hold is said (`notes`), never guessed silently.
+- What the log does not hold is said (`notes`), never guessed silently. Value and interests are not kept as they were:
+  a run that asked for them, and would come out otherwise with those of today, is said to be unsure, not different.
 """
 
 from __future__ import annotations
@@ -39,6 +40,10 @@ from engine.store.walked import Acting, Walked, would_write
 from journeys import Expression, Journey
 
 _EVER = datetime.max.replace(tzinfo=UTC)
+UNSURE = (
+    "{run}: from {at:%Y-%m-%d %H:%M:%S} UTC on it cannot be retaken exactly: "
+    "it asks for value or interests, and they changed since"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +92,15 @@ def replay(log: ContactLog, frame: Frame) -> list[Replayed]:
         if difference is None and row is not None and row.status != "parked":
             difference = end_differs(row, again.runs.get(run))
         first = facts[0] if facts else found[run][0]
+        name = row.journey if row else str(first.values.get("journey", ""))
+        notes = (*again.notes, *((PARKED,) if row is not None and row.status == "parked" else ()))
+        if difference is not None and name in again.unsure:
+            difference, notes = None, (*notes, UNSURE.format(run=run, at=difference.at))
         answers.append(
             Replayed(
-                run, row.journey if row else str(first.values.get("journey", "")), row.version if row else "",
+                run, name, row.version if row else "",
                 log.contact_id, len({fact.at for fact in facts}), sum(fact.kind == "move" for fact in facts),
-                sum(fact.kind == "decision" for fact in facts), difference,
-                (*again.notes, *((PARKED,) if row is not None and row.status == "parked" else ())),
+                sum(fact.kind == "decision" for fact in facts), difference, notes,
             )
         )  # fmt: skip
     return answers
@@ -128,6 +136,7 @@ class _Again:
     runs: dict[str, Enrollment] = field(default_factory=dict)
     facts: list[Fact] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    unsure: set[str] = field(default_factory=set)  # journeys that asked for figures which are not kept as they were
     _needs: dict[tuple[str, ...], Needs] = field(default_factory=dict)
     _placed: set[int] = field(default_factory=set)
 
@@ -170,6 +179,7 @@ class _Again:
         if before is not None:
             snapshot = replace(snapshot, contact=before.contact, recent=before.recent)
         snapshot = then.laid(snapshot, moment)
+        self._doubt(then, now)
         steps = tuple(walk(then.journeys, snapshot, moment))
         self.facts += made(would_write(Walked(snapshot, steps), now, _acting(then)), now)
         self.runs.update((step.enrollment.id, step.enrollment) for step in steps)
@@ -189,7 +199,15 @@ class _Again:
             ended=self._ended(wanted.reentered),
             lately=_lately(self.log, now, wanted.lately),
             hours=_hours(self.log, now, wanted.hours),
+            traits=_traits(self.log) if wanted.traits else {},
         )
+
+    def _doubt(self, then: Then, now: datetime) -> None:
+        """Note which journeys ask for value or interests that were worked out anew since."""
+        kept = self.log.traits
+        if self._wanted(then).traits and (kept is None or kept.at > now):
+            every = then.journeys.values()
+            self.unsure |= {one.name for one in every if needs([one], then.segments).traits}
 
     def _known(self, run: Enrollment, then: Then) -> bool:
         """Return whether the journey that stands in for a version has the state of a run; a run without one stays."""
@@ -286,6 +304,10 @@ def _hours(log: ContactLog, now: datetime, names: frozenset[str]) -> tuple[int, 
     """Return how many of these events happened at each UTC hour; nothing where there were none."""
     signs = [row.at.hour for row in log.events if row.name in names and _there(row, now) and row.at >= now - RHYTHM]
     return tuple(signs.count(hour) for hour in range(HOURS)) if signs else ()
+
+
+def _traits(log: ContactLog) -> dict[str, Any]:
+    return {} if log.traits is None else {"value": log.traits.value, "interests": log.traits.interests}
 
 
 def _acting(then: Then) -> Acting:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from engine.store.alarms import hold
 from engine.store.law_tables import opens
+from engine.store.membership import look_again
 from engine.store.sets import insert_missing, one_of
 from engine.store.tables import addresses, consents, contacts, suppressions
 from engine.store.value_tables import traits
@@ -73,6 +74,7 @@ def change_consents(conn: sa.Connection, changes: Sequence[ConsentChange], now: 
     unprofiled = [change.contact_id for change in known if change.topic == PROFILING and not change.granted]
     if unprofiled:  # what was worked out about them goes with their consent
         conn.execute(sa.delete(traits).where(one_of(traits.c.contact_id, unprofiled)))
+        look_again(conn, unprofiled, now)
     untracked = [c.contact_id for c in known if not c.granted and not c.pending and not c.channel and c.topic in _SEEN]
     if untracked:
         conn.execute(sa.delete(opens).where(one_of(opens.c.contact_id, untracked)))

@@ -38,6 +38,7 @@ from engine.store.tables import (
     refusals,
     waits,
 )
+from engine.store.value_tables import traits
 from journeys.zones import zone_of
 
 Row = sa.Row[Any]
@@ -66,6 +67,7 @@ class ContactLog:
     decisions: list[DecisionRow] = field(default_factory=list)
     deliveries: list[Row] = field(default_factory=list)
     placed: list[Row] = field(default_factory=list)
+    traits: Row | None = None  # value and interests as they were worked out last: those of before are not kept
 
     def at(self, when: datetime) -> Contact:
         """Return the person as the walk of this instant found them: its own changes are not made yet."""
@@ -114,6 +116,8 @@ def logs(conn: sa.Connection, contact_ids: Iterable[str]) -> dict[str, ContactLo
     found = {id_: ContactLog(id_) for id_ in ids}
     for row in conn.execute(sa.select(contacts).where(one_of(contacts.c.id, ids))):
         found[row.id].created_at, found[row.id].attributes = row.created_at, row.attributes
+    for row in conn.execute(sa.select(traits).where(one_of(traits.c.contact_id, ids))):
+        found[row.contact_id].traits = row
     for name, query in _queries(ids).items():
         for row in conn.execute(query):
             getattr(found[row.contact_id], name).append(row)

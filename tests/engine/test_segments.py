@@ -15,10 +15,12 @@ from engine.replaying import replay
 from engine.simulate import Virtual, run_events, virtual
 from engine.store import membership
 from engine.store.connect import reading, writing
+from engine.store.consenting import ConsentChange, change_consents
 from engine.store.intake import NewContact, NewEvent, add_contacts
 from engine.store.replaying import logs, newest_runs
 from engine.store.segment_tables import segment_moves, standings
 from engine.store.tables import alarms, enrollments
+from engine.store.traits import keep_values
 from journeys.load import load
 from journeys.project import Definitions
 
@@ -51,6 +53,8 @@ JOURNEYS = {
     "first": "enter: {event: viewed}\nexit_when: [{segment: lapsed}]\n"
     "states: {now: {wait_for: {segment: keen, within: 20d}, then: done, else: late}, late: {set: {contact.tier: basic}},"
     " done: {set: {contact.tier: gold}}}",
+    "vip": "enter: {event: bought}\nstates: {look: {after: 1h, if: value.worth > 100, send: email/hello, else: rest}, "
+    "rest: {after: 9d}}",
     "daily": "enter: {segment: golden, check: daily 06:00}\nstates: {mail: {after: 9d, send: email/hello}}",
 }  # fmt: skip
 
@@ -211,3 +215,28 @@ def test_what_segments_started_and_ended_comes_out_the_same_when_it_is_walked_ag
     answers = [answer for log in found.values() for answer in replay(log, asked)]
     assert {answer.journey for answer in answers} >= {"winback", "cart", "first"}
     assert [answer.difference for answer in answers if answer.difference] == []
+
+
+def test_who_takes_the_consent_to_profiling_back_leaves_what_was_worked_out_about_them(world: Virtual) -> None:
+    world.act()
+    with writing(world.engine.store) as conn:
+        membership.look_again(conn, ["ann"], world.clock.now())
+        keep_values(conn, {"ann": {"worth": 500}}, world.clock.now())
+    world.act()
+    refused = ConsentChange("ann", "profiling", "", granted=False, source="test")
+    with writing(world.engine.store) as conn:
+        change_consents(conn, [refused], world.clock.now())
+    world.act()
+    assert moves(world, "rich") == [("ann", True, START, "profile"), ("ann", False, START, "profile")]
+
+
+def test_a_run_that_asked_for_a_value_of_then_is_said_to_be_unsure_not_different(world: Virtual) -> None:
+    run_events(world, [event("ann", "bought", START)], START + 2 * HOUR)
+    with writing(world.engine.store) as conn:
+        keep_values(conn, {"ann": {"worth": 500}}, world.clock.now())
+    with reading(world.engine.store) as conn:
+        found = logs(conn, ["ann"])["ann"]
+        answers = replay(found, frame(conn, world.engine.definitions, set(), world.engine.seed))
+    vip = next(answer for answer in answers if answer.journey == "vip")
+    assert vip.difference is None
+    assert "cannot be retaken exactly" in vip.notes[-1]
