@@ -35,6 +35,7 @@ from journeys.names import Names
 from journeys.parse import parse
 from journeys.place import Place
 from journeys.project import Data
+from journeys.sensitive import named, sensitive
 
 AHEAD = timedelta(days=90)
 MONTH = timedelta(days=28)
@@ -135,7 +136,7 @@ def _read(data: Data, text: str, wanted: str, where: str) -> Expression:
     found, problems = parse(text, Place(where, 1, 1), Names(data, journey=False), wanted)
     if found is None:
         raise ConfigError(f"{where} {text}: {problems[0].says if problems else 'cannot be read'}")
-    for name in sorted(found.attributes):
+    for name in sorted(named(found, data)):
         attribute = data.attributes[name]
         if attribute.sensitive or attribute.private:
             how = "sensitive" if attribute.sensitive else "private"
@@ -148,6 +149,8 @@ def table(conn: sa.Connection, data: Data, wanted: Asked, now: datetime, *, segm
     made = Pass(now, data, data.segments)
     columns, names = _columns(made, wanted), []
     for name in sorted(data.segments) if segments else ():
+        if sensitive(data.segments[name], data):
+            continue
         try:
             columns[f"in_{name}"] = made.condition(data.segments[name])
         except Unsayable:

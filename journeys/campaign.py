@@ -23,6 +23,7 @@ from journeys.node import Node
 from journeys.page import Page
 from journeys.place import Place
 from journeys.project import Data, Project
+from journeys.sensitive import sensitive
 from journeys.spot import read_message
 
 _WEEK = re.compile(r"(\d{4})-?W?(\d{2})")
@@ -196,25 +197,10 @@ def _only(page: Page, top: Fields, data: Data) -> Expression | None:
     found = read_condition(page, node, Names(data, journey=False))
     if found is None or node is None:
         return found
-    for name in sorted(named(found, data)):
-        if data.attributes[name].sensitive:
-            says = f'"{name}" is sensitive: nobody is chosen for a campaign by it'
-            page.add("S130", node, says, helps=("leave it out; data.yaml says which attributes are sensitive",))
+    for name in sensitive(found, data):
+        says = f'"{name}" is sensitive: nobody is chosen for a campaign by it'
+        page.add("S130", node, says, helps=("leave it out; data.yaml says which attributes are sensitive",))
     return found
-
-
-def named(expression: Expression, data: Data) -> set[str]:
-    """Return the attributes that an expression looks at, its segments' included."""
-    seen: set[str] = set()
-    found = set(expression.attributes)
-    left = list(expression.segments)
-    while left:
-        name = left.pop()
-        if name not in seen and name in data.segments:
-            seen.add(name)
-            found |= data.segments[name].attributes
-            left += data.segments[name].segments
-    return found & data.attributes.keys()
 
 
 def _goal(page: Page, top: Fields, data: Data) -> Goal | None:
