@@ -75,22 +75,22 @@ NOTHING = Asks()
 def asked(tree: nodes.Node) -> Asks:
     """Return what a tree asks for that has passed `objection`."""
     top = any(node.name == "top_interest" for node in tree.find_all(nodes.Name))
-    printed = {name for loop in tree.find_all(nodes.For) for name in _printed(loop)}
-    found = Asks(interests=top, printed=frozenset(printed))
+    named = {name for loop in tree.find_all(nodes.For) for name, _ in printed(loop)}
+    found = Asks(interests=top, printed=frozenset(named))
     for call in tree.find_all(nodes.Call):
         if isinstance(call.node, nodes.Name) and call.node.name in FUNCTIONS:
             found |= _one(call.node.name, call)
     return found
 
 
-def _printed(loop: nodes.For) -> Iterator[str]:
-    """Yield the attributes that a loop over recommend(...) names of each product."""
+def printed(loop: nodes.For) -> Iterator[tuple[str, int]]:
+    """Yield the attributes that a loop over recommend(...) names of each product, with their lines."""
     calls = [loop.iter, *loop.iter.find_all(nodes.Call)]
     shows = any(isinstance(c, nodes.Call) and getattr(c.node, "name", "") == "recommend" for c in calls)
     if shows and isinstance(loop.target, nodes.Name):
         for node in loop.find_all(nodes.Getattr):
             if isinstance(node.node, nodes.Name) and node.node.name == loop.target.name:
-                yield node.attr
+                yield node.attr, node.lineno
 
 
 def _one(name: str, call: nodes.Call) -> Asks:
@@ -183,6 +183,19 @@ def answers(names: Mapping[str, Any]) -> dict[str, Any]:
         "in_segment": lambda name: name in inside,
         "survey_url": lambda name, **given: _with(names[page_of(name)], given),
     }
+
+
+def sample(asks: Asks, page: str = "") -> dict[str, Any]:
+    """Return answers for a reader whom nobody knows: invented products, no interests, no segments; `page`: surveys."""
+    names = dict.fromkeys(asks.printed)
+    invented = [
+        {**names, "sku": f"A-{n}", "name": f"Product {n}", "family": "things", "department": "all", "price": 10.0 * n,
+         "stock": 5, "url": f"https://example.test/product/{n}", "image": f"https://example.test/product/{n}.png"}
+        for n in range(1, MOST + 1)
+    ]  # fmt: skip
+    shown = {one.key: invented[: one.count] for one in asks.shows}
+    content: dict[str, Any] = {"recommend": shown, "interests": {}, "top": None, "segments": []}
+    return {CONTENT: content, **{page_of(name): page for name in asks.surveys}}
 
 
 def page_of(survey: str) -> str:

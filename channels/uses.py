@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from jinja2 import TemplateSyntaxError, nodes
 
+from channels.asking import printed
 from channels.errors import TemplateProblem
 from channels.markup import cut
 from channels.sandbox import Sandbox
@@ -43,6 +44,47 @@ def uses(file: str, text: str) -> list[Use]:
     except (TemplateProblem, TemplateSyntaxError, RecursionError):
         return []
     return _placed(found, text.split("\n"))
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a message asks by name at [col, end_col) of `line`: a segment, a survey, an attribute of a product."""
+
+    what: str  # in_segment, survey_url, product, recommend
+    name: str
+    line: int
+    col: int
+    end_col: int
+
+
+def calls(file: str, text: str) -> list[Call]:
+    """Return what a message file asks for by name; [] when it cannot be read."""
+    try:
+        source = cut(file, text)
+        pieces = [(field.text, field.line) for field in source.fields.values()] + [(source.body, 1)]
+        found = [one for piece, line in pieces for one in _calls(piece, line)]
+    except (TemplateProblem, TemplateSyntaxError, RecursionError):
+        return []
+    lines = text.split("\n")
+    return [_seen(one, lines) for one in sorted(set(found), key=lambda one: (one.line, one.what, one.name))]
+
+
+def _calls(text: str, first: int) -> Iterator[Call]:
+    tree = READER.parse(text)
+    for call in tree.find_all(nodes.Call):
+        said = call.args[0].value if call.args and isinstance(call.args[0], nodes.Const) else ""
+        if isinstance(call.node, nodes.Name) and call.node.name in {"in_segment", "survey_url", "recommend"}:
+            yield Call(call.node.name, str(said), call.lineno + first - 1, 0, 0)
+    for loop in tree.find_all(nodes.For):
+        for name, line in printed(loop):
+            yield Call("product", name, line + first - 1, 0, 0)
+
+
+def _seen(one: Call, lines: list[str]) -> Call:
+    before = {"product": r"\.\s*", "recommend": r"\brecommend\s*\(\s*"}.get(one.what, rf"\b{one.what}\s*\(\s*[\"']?")
+    line = lines[one.line - 1] if one.line <= len(lines) else ""
+    found = re.search(rf"{before}({re.escape(one.name)})", line)
+    return one if found is None else Call(one.what, one.name, one.line, found.start(1) + 1, found.end(1) + 1)
 
 
 def _of(text: str, first: int) -> Iterator[Use]:

@@ -1,22 +1,25 @@
 """Proof-reading the templates: every message is read, checked and filled in once, before anybody gets it.
 
-The values are invented: what data.yaml declares, without a value or with its default. A template that cannot be read is
-T700 (T702 where MJML has no such tag), a name that nothing declares T701, and what its readers would mind T703-T706.
+The values are invented: what data.yaml declares, without a value or with its default; products are. A template that
+cannot be read is T700 (T702 where MJML has no such tag), a name that nothing declares T701, and what its readers would
+mind T703-T706; what is recommended badly, T707 and W914.
 What goes wrong with one person's values ends as failed(render) for that person.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from channels import checks
+from channels.asking import sample as answered
 from channels.errors import Flaw, TemplateProblem
 from channels.templates import Template, load_template
-from channels.uses import Use, uses
+from channels.uses import Call, Use, calls, uses
 from journeys import Choose, Journey, Problem, Send, State
 from journeys.facts import NO_FACTS, Facts
 from journeys.ignoring import heeded
@@ -27,6 +30,7 @@ from journeys.project import Definitions, Project
 
 UNKNOWN = re.compile(r'^(there is no "|"[^"]+" is not known)')
 FEW = 0.01  # of contacts; fewer without a value are no reason to say something else
+PRODUCT = ("sku", "name", "family", "department", "price", "stock", "url", "image", "repeat_after")
 PAGES = ("unsubscribe_url", "preferences_url", "view_url", "confirm_url")
 LINK = "https://example.test/{}"
 
@@ -60,10 +64,12 @@ class Reader:
             return
         names = sample(self.message, self.definitions)
         unknown = [flaw for file in self.files for flaw in self._unknown(file, names)]
+        unknown += [flaw for file in self.files for flaw in self._unasked(file)]
         yield from unknown
         for file in self.files:
             yield from self._looks(file, template)
             yield from self._gaps(file)
+            yield from self._bare(file)
         for locale in template.variants:
             yield from self._filled(template, locale, (names, bool(unknown)))
 
@@ -72,6 +78,37 @@ class Reader:
             known = names.get(use.root)
             if isinstance(known, Mapping) and use.name not in known:
                 yield self._named(str(file), use, known)
+
+    def _unasked(self, file: Path) -> Iterator[Flaw]:
+        """Yield T701 for segments and surveys that data.yaml does not have."""
+        data = self.definitions.project.data if self.definitions.project else None
+        if data is None:
+            return
+        known = {"in_segment": ("segment", tuple(data.segments)), "survey_url": ("survey", tuple(data.surveys))}
+        for one in calls(str(file), _text(file)):
+            if one.what in known and one.name not in known[one.what][1]:
+                what, names = known[one.what]
+                yield _missing(str(file), one, f'there is no {what} "{one.name}" in data.yaml', names)
+
+    def _bare(self, file: Path) -> Iterator[Flaw]:
+        """Yield W914 and T707 where a message recommends and little can tell what, or prints what no product has."""
+        project = self.definitions.project
+        for one in calls(str(file), _text(file)) if project else ():
+            close = get_close_matches(one.name, PRODUCT, 1, 0.75) if one.what == "product" else ()
+            if close and one.name not in PRODUCT:
+                says = f'products usually have no "{one.name}"; did you mean "{close[0]}"?'
+                yield Flaw("T707", "warning", str(file), one.line, says, one.col, one.end_col)
+            if one.what != "recommend" or project is None:
+                continue
+            place = (str(file), one.line)
+            if self.facts.products == 0:
+                help_ = "bring them in: `sojourn product import products.csv`"
+                says = "there are no products: nothing is recommended here"
+                yield Flaw("W914", "warning", *place, says, one.col, one.end_col, helps=(help_,))
+            if project.data.buying is None:
+                help_ = "add to data.yaml: `buying: {event: order_placed, value: total, items: items}`"
+                says = "data.yaml does not say how people buy: everybody is recommended the same"
+                yield Flaw("T707", "warning", *place, says, one.col, one.end_col, helps=(help_,))
 
     def _named(self, file: str, use: Use, known: Mapping[str, Any]) -> Flaw:
         guess = near(use.name, known) or _part(use.name, known)
@@ -130,6 +167,7 @@ class Reader:
         """Fill one language in; a name that is unknown is said here only when the tree did not show it."""
         names, told = known
         try:
+            names = {**names, **answered(template.asks, LINK.format("survey"))}
             rendered = template.render({**names, "contact": {**names["contact"], "locale": locale}}, LINK.format)
         except TemplateProblem as wrong:
             if UNKNOWN.match(wrong.says) and not told:
@@ -159,6 +197,17 @@ def sample(message: str, definitions: Definitions) -> dict[str, Any]:
         "currency": project.currency,
         **dict.fromkeys(PAGES, LINK.format("")),
     }
+
+
+def _missing(file: str, one: Call, says: str, known: Sequence[str]) -> Flaw:
+    """Return T701 for a name that is asked for, with what may have been meant."""
+    guess = near(one.name, known)
+    flaw = Flaw("T701", "error", file, one.line, says, one.col, one.end_col)
+    if guess is None:
+        helps = (f"there {'are' if len(known) > 1 else 'is'}: {', '.join(known)}",) if known else ()
+        return replace(flaw, helps=helps)
+    edits = ((one.line, one.col, one.end_col, guess),) if one.col else ()
+    return replace(flaw, label=f'did you mean "{guess}"?', edits=edits)
 
 
 def used_by(message: str, definitions: Definitions) -> list[Journey]:

@@ -20,11 +20,11 @@ ERRORS = _codes("""
     T700 T701 T702 T703
     D801
 """)
-COUNTED = _codes("W902 W905 W906 W908 W909 W910 W913 W920 W921 W922")
+COUNTED = _codes("W902 W905 W906 W908 W909 W910 W913 W914 W920 W921 W922")
 """Warnings that need the counts of the store: whether they are given differs from one store to the next."""
 
 WARNINGS = COUNTED | _codes("""
-    S120 X310 B504 B506 P604 P605 T704 T705 T706
+    S120 X310 B504 B506 P604 P605 T704 T705 T706 T707
     W901 W903 W904 W911 W912
 """)
 CODES = ERRORS | WARNINGS

@@ -60,6 +60,7 @@ class Facts:
     unaddressed: Mapping[tuple[str, str], float] = field(default_factory=dict)
     """(segment, channel) -> share of the segment without an address on the channel; segment "" = everybody."""
     subscribed: Mapping[str, float] | None = None  # topic -> share of contacts; missing: nobody; None: nobody looked
+    products: int | None = None  # in the catalogue; None: nobody looked
     waiting: Mapping[tuple[str, str], int] = field(default_factory=dict)  # journey, state -> contacts in it now
     segments: Mapping[str, Group] = field(default_factory=dict)  # those that are filled
     overlaps: Mapping[tuple[str, str], float] = field(default_factory=dict)

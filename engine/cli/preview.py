@@ -31,6 +31,9 @@ def preview(  # noqa: PLR0917 - flags are parameters
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="contact.tier=gold, entry.value=12")
     ] = None,
     locale: Annotated[str, typer.Option(help="In this language.")] = "",
+    segment: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="For somebody in this segment; repeat it for more.")
+    ] = None,
     to: Annotated[str, typer.Option("--to", metavar="ADDRESS", help="Also send it there, marked as a test.")] = "",
     everything: Annotated[
         bool, typer.Option("--all", help="Every message, for awkward readers and real ones.")
@@ -45,7 +48,7 @@ def preview(  # noqa: PLR0917 - flags are parameters
     session: Session = ctx.obj
     if bool(message) == everything:
         raise WrongUse("name one message, as in `sojourn preview email/welcome_hello`, or --all")
-    wish = Wish(contact or [], change or [], locale, people, most)
+    wish = Wish(contact or [], change or [], locale, people, most, segment or [])
     room = Room.of(session)
     found = _all(room, wish) if everything else _one(room, message, wish)
     if to:
@@ -67,6 +70,7 @@ class Wish:
     locale: str
     people: Path | None
     most: int
+    segments: Sequence[str] = ()
 
 
 Failure = tuple[str, str, "TemplateProblem"]  # message, reader, what is wrong
@@ -101,12 +105,16 @@ class Room:
     def real(self, message: str, ids: Sequence[str], most: int) -> list[Reader]:
         """Return people of the store."""
         from engine.cli.contact import find_contact
+        from engine.clock import SystemClock
         from engine.preview.readers import real
+        from engine.preview.told import told
         from engine.store.connect import reading
 
-        with self.session.store(self.project) as store, reading(store) as conn:
-            known = [find_contact(conn, one) for one in ids]
-            return real(conn, message, self.definitions, ids=known, most=most)
+        with self.session.store(self.project) as store:
+            with reading(store) as conn:
+                known = [find_contact(conn, one) for one in ids]
+                readers = real(conn, message, self.definitions, ids=known, most=most)
+            return told(store, self.project, message, readers, SystemClock().now())
 
 
 def _one(room: Room, message: str, wish: Wish) -> Found:
@@ -211,7 +219,22 @@ def _changed(reader: Reader, wish: Wish, project: Project) -> Reader:
         (contact if root == "contact" else entry)[name] = value
     if wish.locale:
         contact["locale"] = wish.locale
-    return replace(reader, contact=contact, entry=entry)
+    content = {**reader.content, "segments": _segments(wish, project)} if wish.segments else reader.content
+    return replace(reader, contact=contact, entry=entry, content=content)
+
+
+def _segments(wish: Wish, project: Project) -> list[str]:
+    from difflib import get_close_matches
+
+    from engine.errors import NotFound
+
+    known = project.data.segments
+    for name in wish.segments:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            there = f"did you mean {near[0]}?" if near else f"there are: {', '.join(known) or 'none'}"
+            raise NotFound(f"no segment {name}; {there}")
+    return list(wish.segments)
 
 
 def _guessed(said: str) -> Any:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from channels import looks
+from channels.asking import CONTENT, sample
 from channels.checks import ALT, CLIPPED, IMAGE
 from channels.colours import BLACK, WHITE
 from channels.templates import Rendered, Template
@@ -19,6 +20,7 @@ HREF = re.compile(r"<a\b[^>]*?\shref=\"([^\"]*)\"", re.IGNORECASE)
 SUBJECT_LIMIT, PREHEADER_LIMIT = 60, 90
 """Characters that most phones show: a subject, and what stands behind it in the list."""
 PUSH_TITLE, PUSH_BODY = 50, 120
+SURVEY = "https://example.test/survey"
 OUT = "https://example.test/unsubscribe"
 Weight = Literal["ok", "warning", "error"]
 
@@ -52,8 +54,11 @@ def look(message: str, template: Template, reader: Reader, names: Mapping[str, A
 
     `names` are all that a template may name, as proof-reading fills them in; the reader's values go over them.
     """
+    invented = sample(template.asks, SURVEY)
     variables = {
         **names,
+        **invented,
+        CONTENT: {**invented[CONTENT], **reader.content},
         "contact": {**names["contact"], **reader.contact},
         "entry": {**names["entry"], **reader.entry},
         "unsubscribe_url": OUT,

@@ -29,11 +29,15 @@ MARKUP = '<b>"Bobby" & {{ Tables }}</b>'
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """One reader: `contact` are attributes, `entry` the properties of the event that began the journey."""
+    """One reader: `contact` are attributes, `entry` the properties of the event that began the journey.
+
+    `content`: what a template is told beside these; empty: what it is told about somebody whom nobody knows.
+    """
 
     who: str
     contact: Mapping[str, Any] = field(default_factory=dict)
     entry: Mapping[str, Any] = field(default_factory=dict)
+    content: Mapping[str, Any] = field(default_factory=dict)
 
 
 def invented(message: str, definitions: Definitions, project: Project) -> Reader:

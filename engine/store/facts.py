@@ -20,6 +20,7 @@ from engine.store.grouping import groups, overlaps
 from engine.store.sets import any_of
 from engine.store.snapshots import Glimpse, Needs, glance
 from engine.store.tables import addresses, contacts, decisions, enrollments, events, moves
+from engine.store.value_tables import products
 from journeys import Scope
 from journeys.facts import Facts, Point, Seen, Traffic
 from journeys.project import Data
@@ -61,6 +62,7 @@ def facts(conn: sa.Connection, asked: Inquiry) -> Facts:
         waiting=_waiting(conn),
         segments=groups(conn, now),
         overlaps=overlaps(conn, ids),
+        products=conn.execute(sa.select(sa.func.count()).select_from(products)).scalar_one(),
     )
 
 
