@@ -19,10 +19,10 @@ import sqlalchemy as sa
 
 from engine.audience.arrays import Flags
 from engine.audience.choosing import Audience, Caught, Scored, Terms, chosen, flags_of, reasons, replayed, scored
-from engine.audience.compile import Pass, Unsayable
 from engine.audience.targeting import Targeting
 from engine.errors import ConfigError, NotFound
 from engine.gathering import Night
+from engine.reaching import reached
 from engine.store import campaigns as kept
 from engine.store.connect import reading, writing
 from engine.store.intake import trigger
@@ -30,7 +30,6 @@ from engine.store.sets import one_of
 from engine.store.tables import contacts
 from journeys.campaign import Campaign, Volume
 from journeys.project import Attribute, Definitions, Project
-from journeys.sensitive import sensitive
 
 LIMIT = "This finds future buyers, not people whom mail persuades: that only the holdout tells, in `campaign report`."
 SAMPLE = 5
@@ -97,55 +96,24 @@ def learned(night: Night) -> Targeting:
 
 def choose(conn: sa.Connection, definitions: Definitions, night: Night, one: Campaign, now: datetime) -> Chosen:
     """Return whom a campaign would choose now."""
-    arrays, project = night.arrays, _project(definitions)
+    arrays = night.arrays
     if not one.products.words and not flags_of(arrays, one.products).any():
         raise NotFound(
             f"{one.file}: nobody ever bought any of its products, and none is in the catalogue; "
             "is it another family or sku (sojourn product list)? New products are named by `words`"
         )
     found = scored(arrays, learned(night), one.products)
-    reached = np.zeros(arrays.people, np.bool_)
-    at = arrays.find(kept.ids(conn, _asked(project, one, definitions, now)))
-    reached[at[at >= 0]] = True
+    able = np.zeros(arrays.people, np.bool_)
+    at = arrays.find(reached(conn, definitions, one, now))
+    able[at[at >= 0]] = True
     seed = seed_of(one, now.date())
-    return Chosen(one, found, chosen(found, reached, Terms(one.volume, one.random, one.holdout, seed)), reached, seed)
+    return Chosen(one, found, chosen(found, able, Terms(one.volume, one.random, one.holdout, seed)), able, seed)
 
 
 def _project(definitions: Definitions) -> Project:
     if definitions.project is None:
         raise ConfigError("sojourn.yaml cannot be read; run: sojourn lint")
     return definitions.project
-
-
-def _asked(project: Project, one: Campaign, definitions: Definitions, now: datetime) -> sa.Select[Any]:
-    """Return the statement that gives whom a campaign may choose among."""
-    able = kept.reachable(one.channel, topic_of(one, definitions))
-    if one.only is None:
-        return sa.select(contacts.c.id).where(able)
-    refuse_sensitive(one, project)
-    made = Pass(now, project.data, project.data.segments)
-    try:
-        fits = made.condition(one.only)
-    except Unsayable as why:
-        raise ConfigError(
-            f"{one.file}: `only` cannot be asked of everybody at once: {why}; put it into a segment"
-        ) from None
-    return made.table({}).where(able, fits)
-
-
-def refuse_sensitive(one: Campaign, project: Project) -> None:
-    """Raise when a campaign asks for something sensitive: lint says it first, and nothing goes past this."""
-    bad = sensitive(one.only, project.data)
-    if bad:
-        raise ConfigError(f"{one.file}: {bad[0]} is sensitive: nobody is chosen for a campaign by it [S130]")
-
-
-def topic_of(one: Campaign, definitions: Definitions) -> str | None:
-    """Return the topic that people must be subscribed to, None when the journey is transactional."""
-    journey = definitions.journeys.get(one.journey)
-    if journey is not None:
-        return None if journey.transactional else journey.topic
-    return one.topic
 
 
 def tried(conn: sa.Connection, definitions: Definitions, night: Night, one: Campaign, now: datetime) -> Tried:
