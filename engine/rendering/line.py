@@ -83,6 +83,13 @@ class Line:
         """Return the number of the message that the process has begun last."""
         return int(wire.NUMBER.unpack(self._progress[:])[0])
 
+    @property
+    def peak(self) -> int:
+        """Return the most memory that the process has held at once, in bytes; 0 where the system does not say."""
+        status = Path(f"/proc/{self._process.pid}/status")
+        lines = status.read_text("ascii").splitlines() if status.exists() else []
+        return next((1024 * int(one.split()[1]) for one in lines if one.startswith("VmHWM")), 0)
+
     def kill(self) -> None:
         """End the process."""
         self._process.kill()

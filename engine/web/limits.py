@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections import deque
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 BODY_BYTES = 64 * 1024
 BODY_SECONDS = 10.0
@@ -20,7 +20,7 @@ class TooLarge(Exception):
 
 
 class TooSlow(TooLarge):
-    """The body does not come to an end in time."""
+    """The body does not come to an end, in time or at all."""
 
 
 class Strikes:
@@ -55,6 +55,6 @@ async def read_body(request: Request) -> bytes:
                 body += chunk
                 if len(body) > BODY_BYTES:
                     raise TooLarge
-    except TimeoutError:
+    except (TimeoutError, ClientDisconnect):
         raise TooSlow from None
     return bytes(body)

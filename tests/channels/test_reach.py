@@ -10,17 +10,8 @@ from channels import reach
 from channels.channel import Envelope
 from channels.reach import Unreachable, allowed, connect, public
 from channels.webhook import Host, WebhookChannel
+from engine.drill.reaching import NAMES, PRIVATE
 
-PRIVATE = (
-    "0.0.0.0",  # noqa: S104 - nobody listens there
-    "0.1.2.3", "10.0.0.1", "10.255.255.255", "100.64.0.1", "100.127.255.254", "127.0.0.1", "127.1.2.3",
-    "169.254.169.254", "169.254.0.1", "172.16.0.1", "172.31.255.255", "192.0.0.1", "192.0.0.8", "192.0.2.1",
-    "192.168.0.1", "192.168.255.255", "198.18.0.1", "198.19.255.255", "198.51.100.1", "203.0.113.1", "224.0.0.1",
-    "239.255.255.255", "240.0.0.1", "255.255.255.255", "::", "::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1",
-    "::ffff:169.254.169.254", "::ffff:7f00:1", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "64:ff9b:1::a00:1", "100::1",
-    "2001:0:7f00:1::1", "2001:db8::1", "2002:7f00:1::1", "2002:a00:1::1", "2002:c0a8:1::1", "fc00::1", "fd12:3456::1",
-    "fe80::1", "fe80::1%eth0", "fec0::1", "ff02::1", "ff0e::1", "5f00::1", "3fff::1", "not an address",
-)  # fmt: skip
 PUBLIC = (
     "1.1.1.1",
     "8.8.8.8",
@@ -30,9 +21,6 @@ PUBLIC = (
     "64:ff9b::101:101",
     "2002:101:101::1",
 )
-NAMES = (
-    "localhost", "localhost.", "LOCALHOST", "2130706433", "0x7f000001", "0177.0.0.1", "127.1", "0", "[::1]", "ip6-localhost",
-)  # fmt: skip
 
 
 @pytest.mark.parametrize("address", PRIVATE)
