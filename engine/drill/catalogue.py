@@ -30,6 +30,8 @@ DRILLS = (
           10, "engine.drill.stores:two_engines"),
     Drill(8, "SIGTERM", "asked to stop at random moments: nothing is in doubt, in less than 10 s",
           30, "engine.drill.kills:stopped"),
+    Drill(9, "model and engine", "whatever is done in whatever order, the engine does what a page of Python says",
+          40, "engine.drill.machine:agrees"),
     Drill(11, "events told twice", "posts repeated and out of order, the server killed: acknowledged is there, once",
           30, "engine.drill.arrivals:told_twice"),
     Drill(12, "caps in a race", "journeys race for the same people, workers are killed: no window of a cap overrun",
