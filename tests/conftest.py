@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from examples import ready
 from postgres import Databases, NoServer, databases
 
 from engine.store.connect import create, open_store, writing
 
 BOTH = ("sqlite", "postgresql")
 UNTESTED = "PostgreSQL was NOT tested: "
+
+ready()
 
 
 @pytest.fixture(scope="session")
@@ -26,16 +30,23 @@ def postgresql() -> Iterator[Databases]:
     served.close()
 
 
+@pytest.fixture(scope="session")
+def empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make one SQLite store with tables; a copy takes half a millisecond."""
+    file = tmp_path_factory.mktemp("empty") / "store.db"
+    engine = open_store(f"sqlite:///{file}", durability="normal")
+    with writing(engine) as conn:
+        create(conn)
+    engine.dispose()
+    return file
+
+
 @pytest.fixture(params=BOTH)
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def database(request: pytest.FixtureRequest, tmp_path: Path, empty_file: Path) -> Iterator[str]:
     """Give the address of an empty store with tables, once per database."""
     if request.param == "sqlite":
-        address = f"sqlite:///{tmp_path / 'store.db'}"
-        engine = open_store(address, durability="normal")
-        with writing(engine) as conn:
-            create(conn)
-        engine.dispose()
-        yield address
+        shutil.copyfile(empty_file, tmp_path / "store.db")
+        yield f"sqlite:///{tmp_path / 'store.db'}"
         return
     served: Databases = request.getfixturevalue("postgresql")
     address = served.lend()

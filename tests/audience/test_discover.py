@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 from counter import START, defined, shop
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -73,7 +74,7 @@ def test_the_agreement_of_two_groupings_is_one_for_the_same_and_nothing_for_chan
     assert agreement(*halved) == pytest.approx(0.571428, abs=1e-5)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=300, unique=True), st.floats(0, 1))
 def test_a_round_cut_parts_nearly_the_same_people(values, where):
     ordered = np.sort(np.array(values))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from datetime import UTC, timedelta
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from counter import DATA, START, shop
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -27,7 +27,6 @@ from journeys.expression import Scope
 from journeys.person import interest, top_interest
 from journeys.project import Buying, Interests
 
-MORE = int(os.environ.get("SOJOURN_EXAMPLES", "1"))
 HALF = timedelta(days=90)
 DAY = 86_400_000_000
 NOW = to_micros(START)
@@ -38,7 +37,7 @@ SHOWN = st.tuples(
 )
 
 
-@settings(max_examples=40 * MORE, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.lists(SHOWN, max_size=30), st.randoms(use_true_random=False), st.integers(1, 7))
 def test_any_order_and_any_batches_come_to_the_sum_by_definition(shown, chance, size):
     mixed = [*shown]
@@ -54,7 +53,7 @@ def test_any_order_and_any_batches_come_to_the_sum_by_definition(shown, chance, 
     assert list(held.values()) == sorted(held.values(), reverse=True)
 
 
-@settings(max_examples=40 * MORE, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.lists(SHOWN, min_size=1, max_size=12), st.floats(0.01, 0.99), st.floats(0.0, 0.5))
 def test_the_instant_at_which_a_share_crosses_a_limit_is_neither_early_nor_late(shown, limit, popular):
     scores = add({}, shown, HALF)
@@ -85,7 +84,7 @@ def test_one_look_is_no_passion_and_somebody_who_showed_nothing_has_no_interest(
     assert share({}, "shoes", 0.3) == pytest.approx(0.3)
 
 
-@settings(max_examples=30 * MORE, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(st.lists(SHOWN, max_size=12))
 def test_the_language_reads_the_same_share_and_the_same_strongest_topic(shown):
     scores = add({}, shown, HALF)

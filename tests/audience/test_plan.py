@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
@@ -20,7 +21,7 @@ def instance(seed: int, people: int = 60) -> tuple[np.ndarray, Rules]:
     return values, Rules(may, volumes, chance.integers(0, 3, count), int(chance.integers(1, 3)), 0.2)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(12), deadline=None)
 @given(st.integers(0, 10_000))
 def test_every_rule_is_kept(seed):
     values, rules = instance(seed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from little_shop import shop
@@ -46,7 +47,7 @@ def test_strangers_get_what_is_popular_and_those_with_taste_fall_back_on_their_f
     assert len(shelf.best("p001")) == 3
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 11), st.floats(0, 400)), max_size=12), st.integers(1, 14), st.booleans())
 def test_there_are_as_many_as_asked_while_the_catalogue_has_them(shelf, lines, count, new):
     had = Bought(np.array([n for n, _ in lines], np.int32), np.array([days for _, days in lines], float))

@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from examples import examples
 from segment_cases import DATA, NOW, Draw, Person, rule
 
 from engine.audience.explaining import parts
@@ -18,7 +18,6 @@ from engine.audience.facts import fact_of
 from journeys import parse_span
 from journeys.names import Names
 
-MORE = int(os.environ.get("SOJOURN_EXAMPLES", "1"))
 CASES, PEOPLE = 200, 5
 INSTANT, DAY = timedelta(microseconds=1), timedelta(days=1)
 FAR = NOW + timedelta(days=120)
@@ -36,7 +35,7 @@ def instants(person: Person, end: datetime, draw: Draw) -> Iterator[datetime]:
     yield from ((midnight + n * DAY).astimezone(UTC) for n in range(12))
 
 
-@pytest.mark.parametrize("turn", range(MORE))
+@pytest.mark.parametrize("turn", range(examples(1)))
 def test_no_expiry_is_ever_late(turn: int) -> None:
     for seed in range(turn * CASES, (turn + 1) * CASES):
         draw = Draw(seed)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from datetime import UTC, timedelta
 
 import pytest
 import sqlalchemy as sa
+from examples import examples
 from segment_cases import DATA, NOW, Draw, Person, rule
 
 from engine.audience.facts import fact_of
@@ -21,7 +21,6 @@ from journeys import Expression
 from journeys.names import Names
 from journeys.project import Data
 
-MORE = int(os.environ.get("SOJOURN_EXAMPLES", "1"))
 RULES, PEOPLE = 70, 40
 
 
@@ -48,7 +47,7 @@ def settle(conn: sa.Connection, people: list[Person]) -> None:
     conn.execute(traits.insert(), worked)
 
 
-@pytest.mark.parametrize("seed", range(2 * MORE))
+@pytest.mark.parametrize("seed", range(examples(2)))
 def test_sql_and_python_agree_on_who_is_in_and_no_alarm_of_a_fill_is_late(store: sa.Engine, seed: int) -> None:
     draw = Draw(seed, sql=seed % 2 == 0)
     data = data_of({f"s{n}": draw.condition() for n in range(RULES)})

@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks import replay
 from channels.captured import CapturedChannel
 
-UNTIL = datetime(1997, 6, 1, tzinfo=UTC)
+UNTIL = datetime(1997, 4, 15, tzinfo=UTC)
 
 
 def replayed(folder: Path):

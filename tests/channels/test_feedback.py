@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -45,7 +46,7 @@ def test_a_mail_to_the_unsubscribe_mailbox_is_a_wish_to_leave() -> None:
     assert heard(quoted).what == "other"
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(st.binary(max_size=600))
 def test_any_bytes_have_an_answer(raw: bytes) -> None:
     assert heard(raw).what

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from email.message import EmailMessage
 
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -63,7 +64,7 @@ def part(message: EmailMessage, kind: str) -> str:
     return bytes(found.get_payload(decode=True)).decode()  # type: ignore[arg-type]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(names, names, urls, bodies, bodies)
 def test_a_value_changes_nothing_but_itself(name: str, subject: str, url: str, text: str, html: str) -> None:
     content = HEAD.pack(mail(to_name=name, subject=subject, unsubscribe_url=url, text=text, html=f"<p>{html}</p>"))
@@ -84,7 +85,7 @@ def lines(text: str) -> list[str]:
     return text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.text(st.characters(exclude_categories=("C", "Z")), max_size=120))
 def test_a_subject_of_any_script_reads_as_written(subject: str) -> None:
     assert parsed(HEAD.pack(mail(subject=subject)))["Subject"] == subject

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -28,7 +29,7 @@ def test_either_secret_is_good_while_one_is_taken_over():
     assert not verified([b"x" * 32], headers, b"{}", AT)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.sampled_from([ID, TIMESTAMP, SIGNATURE, "body", "late", "early"]), st.text(min_size=1, max_size=9))
 def test_whatever_is_changed_is_noticed(what, noise):
     headers, body, now = signed([NEW], "k", AT, b"{}"), b"{}", AT

@@ -7,6 +7,7 @@ from datetime import datetime, time, timedelta
 
 import pytest
 from building import MONDAY, build_bench
+from examples import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -22,7 +23,7 @@ WINDOWS = st.builds(Window, HALF_HOURS, HALF_HOURS | st.none(), DAYS) | st.build
 QUIET = st.builds(
     QuietHours, HALF_HOURS, HALF_HOURS, DAYS, st.sampled_from(["wait", "skip"]), st.just(timedelta(0)), st.just(HERE)
 )
-slow = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+slow = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(40))
 
 
 def quiet_journey(project, window: Window, quiet: QuietHours) -> Journey:
@@ -111,14 +112,14 @@ def named(problems, journey: Journey) -> set[str]:
     return {lines[problem.line] for problem in problems}
 
 
-@settings(slow, max_examples=150)
+@settings(slow, max_examples=examples(60))
 @given(text=chains(), cap=CAPS, hour=st.integers(0, 167), tier=st.sampled_from(["gold", "basic"]))
 def test_a_message_that_a_cap_always_keeps_back_never_leaves(project, text, cap, hour, tier):
     journey, sent = sent_from(project, text, cap, MONDAY + hour * HOUR, tier)
     assert not named(used_up(journey, project), journey) & sent
 
 
-@settings(slow, max_examples=100)
+@settings(slow, max_examples=examples(50))
 @given(text=chains(), hour=st.integers(0, 167), tier=st.sampled_from(["gold", "basic"]))
 def test_the_same_words_called_too_soon_never_leave(project, text, hour, tier):
     journey, sent = sent_from(project, text, None, MONDAY + hour * HOUR, tier)

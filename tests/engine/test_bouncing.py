@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import socket
 import threading
@@ -12,6 +11,7 @@ from hashlib import sha256
 
 import pytest
 import sqlalchemy as sa
+from examples import examples
 
 from channels.errors import ChannelMisconfigured, ChannelUnavailable
 from channels.mail_settings import Imap
@@ -24,7 +24,7 @@ from engine.store.tables import addresses, contacts, decisions, deliveries, even
 from engine.tokens import Tokens
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
-FORGED = 150 * int(os.environ.get("SOJOURN_EXAMPLES", "1"))
+FORGED = examples(80)
 TOKENS, OTHERS = Tokens([b"a secret of this project"]), Tokens([b"a secret of somebody else"])
 SAMPLES = {one.name: one for one in samples("BOX")}
 HARD, SOFT, POLICY = "postfix, user unknown", "postfix, quota", "postfix, dnsbl"

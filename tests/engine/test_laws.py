@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
+from examples import examples
 from hypothesis import HealthCheck, given, settings
 from lawbook import START, ZONES, Case, cases, emptied, ledger, script, world
 
@@ -21,7 +22,7 @@ from engine.store.connect import open_store
 from engine.store.tables import deliveries, from_micros
 
 END = START + timedelta(days=12)
-FEW = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=examples(10), deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +72,7 @@ def test_batch_size_changes_nothing(folder, case):
 
 
 @given(cases())
-@settings(FEW, max_examples=5)
+@settings(FEW, max_examples=examples(4))
 def test_both_databases_come_to_the_same_ledger(folder, postgresql, case):
     address = postgresql.lend()
     store = open_store(address, durability="normal")

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -222,7 +223,7 @@ def test_a_slow_relay_does_not_cost_a_worker_its_claim(office):
     assert here.statuses() == {"sent"}
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(st.floats(0.01, 50), st.lists(st.floats(0, 30), min_size=1, max_size=40))
 def test_no_window_ever_has_more_than_its_rate(rate, gaps):
     now, free, left = NOON, None, []

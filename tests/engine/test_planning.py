@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from examples import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lives import DATA, DAY, HOUR, START, TRIP, Life
@@ -138,7 +139,7 @@ EDITS = st.lists(
     st.sampled_from(("retime rest", "rename left", "drop left", "merge right", "share", "new")), max_size=4
 )
 PLACES = st.fixed_dictionaries({name: st.integers(0, 4) for name in NAMES})
-FEW = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=examples(8), deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def edited(edits: list[str]) -> str:

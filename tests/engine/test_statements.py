@@ -12,7 +12,7 @@ from lawbook import START, Case, world
 from engine.simulate import CROWD, Virtual
 from engine.store.intake import NewEvent
 
-MANY = 5000
+MANY = 2000
 TRIP = """\
 journey: trip0
 topic: promo

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from examples import examples
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from lawbook import START, Case, cases, ledger, script, world
+from lawbook import START, Case, cases, emptied, ledger, script, world
 
 from engine.core.entry import group_of
 from engine.simulate import Virtual, run_events
@@ -21,7 +22,7 @@ from engine.store.pausing import Place, pause
 from engine.store.tables import contacts, enrollments
 from engine.why import Why, why
 
-FEW = settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=examples(8), deadline=None, suppress_health_check=list(HealthCheck))
 SECOND = timedelta(seconds=1)
 
 TRIP = """\
@@ -56,7 +57,7 @@ def rules(found: Why) -> list[str]:
 
 def one(folder: Path, journey: str = TRIP) -> Virtual:
     """Return a world with one person, nothing has happened yet."""
-    return world(Case(SETTINGS, (journey,), (), 1, ()), folder)
+    return world(Case(SETTINGS, (journey,), (), 1, ()), folder, store=emptied())
 
 
 def happens(made: Virtual, name: str, hours: float = 0.0, **data: Any) -> None:
@@ -74,7 +75,7 @@ def places(made: Virtual) -> list[tuple[Any, ...]]:
 def test_just_before_the_next_instant_nothing_changes_and_at_it_something_does(
     folder: Path, case: Case, hours: float
 ) -> None:
-    made = world(replace(case, journeys=case.journeys[:1]), folder)
+    made = world(replace(case, journeys=case.journeys[:1]), folder, store=emptied())
     assume("trip0" in made.engine.definitions.journeys)
     at = START + timedelta(hours=round(hours, 2))
     run_events(made, [event for event in script(case) if event.at is not None and event.at <= at], at)
@@ -160,7 +161,7 @@ def test_somebody_without_consent_is_told_so_wherever_they_stand(folder: Path) -
 
 
 def test_a_holdout_is_told(folder: Path) -> None:
-    made = world(Case(SETTINGS, (TRIP.replace("holdout: 0%", "holdout: 50%"),), (), 8, ()), folder)
+    made = world(Case(SETTINGS, (TRIP.replace("holdout: 0%", "holdout: 50%"),), (), 8, ()), folder, store=emptied())
     journey = made.engine.definitions.journeys["trip0"]
     groups = {f"p{n}": group_of(journey, f"p{n}", "laws", made.engine.project.holdout) for n in range(8)}
     held = {who for who in groups if any(r.rule == "holdout" for r in asked(made, who).reasons)}

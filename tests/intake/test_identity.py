@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tracked import TERMS, Shop, run
@@ -185,7 +186,7 @@ KEYS = st.sampled_from("abc")
 CALLS = st.lists(st.tuples(st.none() | KEYS, st.none() | KEYS, st.booleans()).filter(lambda one: one[0] or one[1]))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(CALLS)
 def test_nobody_known_ever_becomes_somebody_else(said):
     calls = [(Who(user, anon, joins=joins), "web") for user, anon, joins in said]
@@ -199,7 +200,7 @@ def test_nobody_known_ever_becomes_somebody_else(said):
         )
 
 
-@settings(deadline=None, max_examples=10)
+@settings(deadline=None, max_examples=examples(10))
 @given(st.data())
 def test_events_are_neither_lost_nor_doubled_by_merges(data):
     store = open_store("sqlite://")

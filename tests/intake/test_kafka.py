@@ -75,9 +75,8 @@ class Cut(Exception):
     """The end of a process, between its database and its offsets."""
 
 
-def die_before_the_offsets(store, address: str, group: str) -> None:
-    """Take one batch in and commit no offset; a group of its own, since that of a dead one waits for six seconds."""
-    intake = Intake(store, TERMS, Reading(address, ("orders",), group), _now)
+def die_before_the_offsets(intake: Intake) -> None:
+    """Take one batch in and commit no offset."""
     intake._consumer = Deaf(intake._consumer)
     with pytest.raises(Cut):
         pull_on(intake)
@@ -119,9 +118,14 @@ def test_a_consumer_that_dies_twice_before_its_offsets_loses_and_doubles_nothing
     with writing(store) as conn:
         create(conn)
     produce(producer, "orders", EVENTS)
-    for turn in range(2):
-        kill_before_the_offsets(url, address) if KILLED else die_before_the_offsets(store, address, f"group{turn}")
+    if KILLED:
+        for _ in range(2):
+            kill_before_the_offsets(url, address)
+    # a group of its own for each that dies: that of a dead one waits for six seconds; all wait three to begin, at once
+    dying = [Intake(store, TERMS, Reading(address, ("orders",), f"group{turn}"), _now) for turn in range(2)]
     intake = Intake(store, TERMS, Reading(address, ("orders",), settings=SHORT), _now)
+    for one in dying:
+        die_before_the_offsets(one)
     deadline = time.monotonic() + 60 + EVENTS / 500
     while intake.count.read <= EVENTS:  # no offset was ever committed: all of it is read again
         assert time.monotonic() < deadline, f"{_count(store)} of {EVENTS}"

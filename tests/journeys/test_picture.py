@@ -7,6 +7,7 @@ from itertools import combinations, pairwise
 from xml.etree import ElementTree as ET
 
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kit_copy import KIT, project
@@ -129,7 +130,7 @@ def clear(page: Layout) -> None:
             assert not any(r.x < x < r.right and r.y + 0.01 < y < r.bottom - 0.01 for r in others), (line, x, y)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(pictures())
 def test_nothing_overlaps_and_every_line_meets_its_boxes(made):
     page = layout(made)
@@ -144,7 +145,7 @@ def test_the_journeys_that_come_with_sojourn_are_drawn_without_a_crossing_line(m
     clear(page)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(pictures())
 def test_a_picture_is_xml_that_says_everything_and_a_flow_chart_that_names_every_state(made):
     root = ET.fromstring(svg(made))  # noqa: S314 - our own

@@ -10,6 +10,7 @@ from typing import Any
 import fastjsonschema
 import pytest
 import yaml
+from examples import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kit_copy import KIT, kit, project, read
@@ -205,7 +206,7 @@ def written(value: Any) -> str:
     return yaml.safe_dump(value, sort_keys=False, allow_unicode=True)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_what_the_reader_accepts_the_schema_accepts(accepts, data):
     made = {

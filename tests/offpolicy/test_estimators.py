@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from estimators.bandits import ips as vw_ips
 from estimators.bandits import snips as vw_snips
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -132,7 +133,7 @@ def test_the_best_single_message_is_found_and_what_learns_beats_it_where_people_
     assert truth(log, personal) > truth(log, single)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(st.lists(st.floats(0, 1e6), min_size=1, max_size=50))
 def test_the_effective_number_is_never_more_than_there_are(weights: list[float]) -> None:
     assert 0.0 <= effective(np.array(weights)) <= len(weights) + 1e-6

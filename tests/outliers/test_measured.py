@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -86,7 +87,7 @@ def test_a_log_of_one_week_says_nothing_about_the_week_before() -> None:
 words = st.sampled_from(["a=1", "a=0", "b:3", "b:70.5", "c=~none", "c=x%20y", "b=~none"])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(st.lists(words, min_size=1, max_size=4).map(" ".join), min_size=1, max_size=300), st.randoms())
 def test_the_leaves_of_a_tree_hold_everybody_once(context: list[str], chance) -> None:
     meant = np.array([chance.random() < 0.5 for _ in context])

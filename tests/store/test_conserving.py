@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import sqlalchemy as sa
+from examples import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from outbox import DAY, HOUR, MINUTE, NOON, TERMS, add, contact, enrolled, lived, message
@@ -90,7 +91,7 @@ def test_a_timeline_of_one_journey_leaves_the_others_out(conn):
     assert told == {"", "cart"}
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(SCRIPTS)
 def test_whatever_happens_every_intent_is_somewhere_and_only_there(fresh, script):
     with fresh() as conn:

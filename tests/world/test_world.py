@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
@@ -254,9 +255,9 @@ def test_somebody_else_is_refused(world):
 
 
 def test_ninety_days_of_five_thousand_people_cost_little_time(carts):
-    began = datetime.now(UTC)
+    began = time.process_time()
     world = World(11, 5_000, START)
     step = timedelta(minutes=15)
     for n in range(90 * 96):
         world.happenings(START + n * step, START + (n + 1) * step)
-    assert datetime.now(UTC) - began < timedelta(seconds=5)
+    assert time.process_time() - began < 5
