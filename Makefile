@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check lint bench bench-people drill reference journeys lock clean
+.PHONY: help demo test check lint bench bench-people drill reference journeys lock audit clean
 
 help:
 	@echo 'make demo    5,000 invented people, 90 virtual days, one report (a minute or two; sends nothing)'
@@ -16,7 +16,8 @@ help:
 	@echo 'make reference  docs/reference.md, from the tables that journeys are read with'
 	@echo 'make journeys   docs/journeys.md and its pictures, from the starters of sojourn new'
 	@echo 'make drill   the proofs: kills, freezes, hostile servers, broken files (about ten minutes; JSON=1)'
-	@echo 'make bench   the engine beside a bare pipeline, CPU per contact (JSON=1 for one object)'
+	@echo 'make audit   known holes in what is locked, by the public index (SBOM=FILE writes the list, CycloneDX)'
+	@echo 'make bench   the engine beside a bare pipeline, CPU per contact; then events a second that come in (JSON=1)'
 	@echo 'make bench-choice  the choice beside other learners, about 10 minutes (FULL=1 all seeds; DATA=DIR real logs; JSON=1)'
 	@echo 'make bench-people  targeting, plan, value, recommendations: each aim and what was measured (DATA=DIR real logs; ONLY=G14; JSON=1)'
 
@@ -44,6 +45,7 @@ check: lint test
 
 bench: $(READY)
 	@$(BIN)/python -m benchmarks.bench $(if $(JSON),--json) $(ARGS)
+	@$(BIN)/python -m benchmarks.intake $(if $(JSON),--json)
 
 reference: $(READY)
 	@$(BIN)/python -m journeys.reference > docs/reference.md
@@ -65,6 +67,13 @@ lock: $(READY)
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile --quiet pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-annotate --no-header -o requirements.lock
+
+# Advisory: asks the public index what is known of every locked version. Not a part of `make check`: CI must pass offline.
+audit: $(READY)
+	@[ -x $(VENV)/audit/bin/pip-audit ] || { $(BIN)/python -m venv $(VENV)/audit && $(VENV)/audit/bin/pip install --quiet pip-audit; } \
+		|| { rm -rf $(VENV)/audit; echo 'pip-audit cannot be installed: the package index does not answer; nothing was looked at' >&2; exit 1; }
+	@$(VENV)/audit/bin/pip-audit --require-hashes --disable-pip -r requirements.lock \
+		$(if $(SBOM),--format cyclonedx-json --output $(SBOM)) $(ARGS)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

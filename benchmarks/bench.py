@@ -24,7 +24,9 @@ from typing import Any
 
 from benchmarks import bare, bare_postgres, sink, whole, workers
 from benchmarks.processor import cpu_of
+from channels import dkim
 from engine.drill.postgres import NoServer, Server, serve
+from engine.store.sealing import new_key
 
 SIZES = (10_000, 1_000_000)
 DUE = 5_000
@@ -120,7 +122,9 @@ def engine_figures(ground: Ground, system: str, sizes: tuple[int, int], loaded: 
     """Measure the whole engine in this process; `loaded`: a store that has its people already, to be copied."""
     with tempfile.TemporaryDirectory(dir=ground.folder) as folder:
         root = whole.project(Path(folder), "split" if system == "split" else "choose")
-        place = whole.Place(root, ground.empty(root), ground.port, EXTRAS.get(system, {}))
+        if system in EXTRAS:
+            EXTRAS[system](root)
+        place = whole.Place(root, ground.empty(root), ground.port)
         if loaded:
             shutil.copy(loaded, root / "bench.db")
         else:
@@ -135,8 +139,27 @@ def engine_figures(ground: Ground, system: str, sizes: tuple[int, int], loaded: 
             engine.close()
 
 
-EXTRAS: dict[str, dict[str, str]] = {}
-"""What the environment says in a variant that costs extra: signatures, sealed values."""
+def _signed(kind: str, root: Path) -> None:
+    """Sign every mail with a key of its own."""
+    (root / "dkim.pem").write_text(dkim.generate(kind), encoding="ascii")
+    settings = root / "sojourn.yaml"
+    said = 'dkim: {domain: shop.example, selector: bench, key: "${file:dkim.pem}"}'
+    text = settings.read_text(encoding="utf-8").replace("    connections:", f"    {said}\n    connections:")
+    settings.write_text(text, encoding="utf-8")
+
+
+def _sealed(root: Path) -> None:
+    """Keep addresses unreadable without a key."""
+    with (root / "sojourn.yaml").open("a", encoding="utf-8") as settings:
+        settings.write(f"\nencryption: {{keys: {new_key()}}}\n")
+
+
+EXTRAS: dict[str, Callable[[Path], None]] = {
+    "RSA": functools.partial(_signed, "rsa"),
+    "Ed25519": functools.partial(_signed, "ed25519"),
+    "sealed": _sealed,
+}
+"""What is done to the project in a variant that costs extra, each with a decision for everybody."""
 
 
 def crew_figures(ground: Ground, count: int, size: int) -> Figures:

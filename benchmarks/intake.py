@@ -1,6 +1,7 @@
-"""`python -m benchmarks.intake [--events N] [--database URL] [--json]`: events a second through the web door.
+"""`python -m benchmarks.intake [--events N] [--databases sqlite postgresql] [--json]`: events a second through the web.
 
-A process of its own answers `POST /v1/events` in batches of 20 over kept connections, and each answer comes after the
+A process of its own answers our own door (`POST /v1/events`) and then the one of tracking clients (`POST /v1/batch`,
+where people are resolved by their identities), in batches of 20 over kept connections, and each answer comes after the
 commit; two other processes post. CPU is that of the answering process, and of PostgreSQL where the store is there.
 Nobody steps meanwhile: what a tick costs is what `make bench` measures. The baseline of the same run is the store
 alone: the same events written in transactions of 500, without HTTP, JSON and checks.
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -31,15 +33,20 @@ from benchmarks import whole
 from benchmarks.processor import cpu_of
 from benchmarks.readers import people
 from engine.app import digest_with
+from engine.drill.postgres import NoServer, serve
+from engine.intake.taking import Terms
 from engine.store.connect import create, open_store, reading, writing
 from engine.store.intake import NewContact, NewEvent, record
 from engine.store.people import add_contacts
+from engine.store.profiles import Trust
 from engine.store.tables import events
 from engine.tokens import Tokens
 from engine.web.app import build_app
 from engine.web.doors import Doors, Facts
 from engine.web.server import WebServer
+from journeys.project import Data
 
+DURABLE = ("listen_addresses=", "max_connections=100", "shared_buffers=256MB")
 BATCH = 20  # events of one POST
 PEOPLE = 20_000
 CONNECTIONS = 16
@@ -52,6 +59,7 @@ class Figures:
     """What came in: events, seconds on the clock, CPU seconds, and where they were spent."""
 
     store: str
+    door: str
     events: int
     wall_s: float
     cpu_s: float
@@ -61,8 +69,8 @@ class Figures:
     commits: int
 
 
-def intake(url: str, count: int, server: int | None = None) -> Figures:
-    """Measure both ways in; `server` is the process of PostgreSQL."""
+def intake(url: str, door: str, count: int, server: int | None = None) -> Figures:
+    """Measure one door beside the store alone; `server` is the process of PostgreSQL."""
     store = open_store(url)
     with writing(store) as conn:
         create(conn)
@@ -70,14 +78,15 @@ def intake(url: str, count: int, server: int | None = None) -> Figures:
     alone = _alone(store, count // 4, server)
     with _answering(url) as (port, pid):
         began, cpu = time.perf_counter(), cpu_of(pid) + _server(server)
-        _post(port, count)
+        _post(port, door, count)
         wall, spent = time.perf_counter() - began, cpu_of(pid) + _server(server) - cpu
     stored, commits = _stored(store)
     store.dispose()
     if stored != count + count // 4:
         raise SystemExit(f"{stored} events are stored, {count + count // 4} were acknowledged")
     return Figures(
-        store="PostgreSQL" if server else "SQLite", events=count, wall_s=round(wall, 2), cpu_s=round(spent, 2),
+        store="PostgreSQL" if server else "SQLite", door=door, events=count, wall_s=round(wall, 2),
+        cpu_s=round(spent, 2),
         events_per_cpu_s=round(count / spent), events_per_s=round(count / wall), store_alone_per_cpu_s=alone,
         commits=commits,
     )  # fmt: skip
@@ -130,8 +139,9 @@ def _answering(url: str) -> Iterator[tuple[int, int]]:
 
 def answer(url: str) -> None:
     """Be the process that answers, until standard input ends."""
-    facts = Facts("bench", (KEY,), EVENTS, {}, timedelta(days=1), "strict")
-    doors = Doors(open_store(url), Tokens([b"bench-secret-of-32-characters-ok"]), _now, _nobody, facts)
+    facts = Facts("bench", (KEY,), EVENTS, {}, timedelta(days=1), "strict", sources={KEY: "web"})
+    terms = Terms(Data({}, EVENTS, {}), Trust(), digest_with(b"bench"), timedelta(days=1))
+    doors = Doors(open_store(url), Tokens([b"bench-secret-of-32-characters-ok"]), _now, _nobody, facts, terms=terms)
     server = WebServer(build_app(doors), "127.0.0.1:0", "127.0.0.1:0")
     server.start()
     print(server.url.rpartition(":")[2], flush=True)
@@ -147,10 +157,11 @@ def _nobody() -> None:
     """Step nobody."""
 
 
-def _post(port: int, count: int) -> None:
+def _post(port: int, door: str, count: int) -> None:
     """Send everything over kept connections, from two processes that are not measured."""
     half = count // 2
-    senders = [multiprocessing.Process(target=_send, args=(port, range(n * half, (n + 1) * half))) for n in range(2)]
+    shares = [range(n * half, (n + 1) * half) for n in range(2)]
+    senders = [multiprocessing.Process(target=_send, args=(port, door, share)) for share in shares]
     for sender in senders:
         sender.start()
     for sender in senders:
@@ -159,23 +170,33 @@ def _post(port: int, count: int) -> None:
             raise SystemExit("a batch was not accepted")
 
 
-def _send(port: int, numbers: range) -> None:
-    requests = [_request(numbers[first : first + BATCH]) for first in range(0, len(numbers), BATCH)]
+def _send(port: int, door: str, numbers: range) -> None:
+    requests = [_request(door, numbers[first : first + BATCH]) for first in range(0, len(numbers), BATCH)]
     with ThreadPoolExecutor(CONNECTIONS // 2) as pool:
         shares = [requests[place :: CONNECTIONS // 2] for place in range(CONNECTIONS // 2)]
         for done in [pool.submit(_connection, port, share) for share in shares]:
             done.result()
 
 
-def _request(numbers: range) -> bytes:
+def _request(door: str, numbers: range) -> bytes:
     at = datetime.now(UTC).isoformat()
-    items = [
-        {"id": f"e{n}", "event": "product_viewed", "contact": f"p{n % PEOPLE:07d}", "at": at, "properties": _data(n)}
-        for n in numbers
-    ]
-    body = json.dumps({"batch": items}).encode()
-    head = f"POST /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\nContent-Length: {len(body)}\r\n\r\n"
+    body = json.dumps({"batch": [_ITEMS[door](n, at) for n in numbers]}).encode()
+    head = f"POST {door} HTTP/1.1\r\nHost: x\r\nAuthorization: {_KEYS[door]}\r\nContent-Length: {len(body)}\r\n\r\n"
     return head.encode() + body
+
+
+def _own(n: int, at: str) -> dict[str, object]:
+    said = {"id": f"e{n}", "event": "product_viewed", "contact": f"p{n % PEOPLE:07d}"}
+    return {**said, "at": at, "properties": _data(n)}
+
+
+def _tracked(n: int, at: str) -> dict[str, object]:
+    said = {"type": "track", "messageId": f"e{n}", "userId": f"p{n % PEOPLE:07d}", "event": "product_viewed"}
+    return {**said, "timestamp": at, "properties": _data(n)}
+
+
+_ITEMS = {"/v1/events": _own, "/v1/batch": _tracked}
+_KEYS = {"/v1/events": f"Bearer {KEY}", "/v1/batch": f"Basic {b64encode(f'{KEY}:'.encode()).decode()}"}
 
 
 def _connection(port: int, requests: Sequence[bytes]) -> None:
@@ -187,33 +208,55 @@ def _connection(port: int, requests: Sequence[bytes]) -> None:
                 if line.lower().startswith(b"content-length:"):
                     length = int(line.split(b":")[1])
             said = answers.read(length)
-            if b" 202 " not in status or b'"refused":0' not in said:
+            if not (b" 202 " in status and b'"refused":0' in said) and b'"success":true' not in said:
                 raise SystemExit(f"{status.decode()} {said[:300].decode()}")
 
 
-HEAD = f"{'store':<12}{'events':>9}{'per CPU s':>11}{'per s':>9}{'store alone':>13}{'commits':>9}"
+HEAD = f"{'store':<12}{'door':<12}{'events':>9}{'per CPU s':>11}{'per s':>9}{'store alone':>13}{'commits':>9}"
 
 
 def line(figures: Figures) -> str:
     return (
-        f"{figures.store:<12}{figures.events:>9,}{figures.events_per_cpu_s:>11,}{figures.events_per_s:>9,}"
-        f"{figures.store_alone_per_cpu_s:>13,}{figures.commits:>9,}"
+        f"{figures.store:<12}{figures.door:<12}{figures.events:>9,}{figures.events_per_cpu_s:>11,}"
+        f"{figures.events_per_s:>9,}{figures.store_alone_per_cpu_s:>13,}{figures.commits:>9,}"
     )
 
 
+def measured(databases: Sequence[str], count: int) -> Iterator[Figures]:
+    """Measure both doors on each of these databases, as far as it can be had."""
+    if "sqlite" in databases:
+        for number, door in enumerate(_ITEMS):
+            with tempfile.TemporaryDirectory() as folder:
+                yield intake(f"sqlite:///{folder}/intake{number}.db", door, count)
+    if "postgresql" in databases:
+        try:
+            server = serve(DURABLE)
+        except NoServer as error:
+            print(f"PostgreSQL is not measured: {error}", flush=True)
+            return
+        with server:
+            for number, door in enumerate(_ITEMS):
+                yield intake(server.database(f"intake{number}"), door, count, server.pid)
+
+
 def main() -> None:
-    asked = argparse.ArgumentParser(description="events a second through the web door, acknowledged after the commit")
+    asked = argparse.ArgumentParser(description="events a second through the web doors, acknowledged after the commit")
     asked.add_argument("--events", type=int, default=40_000, help="a multiple of 80")
-    asked.add_argument("--database", help="an empty PostgreSQL database; without it, SQLite")
+    asked.add_argument("--databases", nargs="+", default=["sqlite", "postgresql"], choices=["sqlite", "postgresql"])
     asked.add_argument("--json", action="store_true")
     asked.add_argument("--answer", help=argparse.SUPPRESS)
     given = asked.parse_args()
     if given.answer:
         answer(given.answer)
         return
-    with tempfile.TemporaryDirectory() as folder:
-        figures = intake(given.database or f"sqlite:///{folder}/intake.db", given.events - given.events % 80)
-    print(json.dumps(asdict(figures)) if given.json else f"{HEAD}\n{line(figures)}\nload {os.getloadavg()[0]:.1f}")
+    if not given.json:
+        print(HEAD)
+    found = []
+    for figures in measured(given.databases, given.events - given.events % 80):
+        found.append(asdict(figures))
+        if not given.json:
+            print(line(figures), flush=True)
+    print(json.dumps(found) if given.json else f"load {os.getloadavg()[0]:.1f}")
 
 
 if __name__ == "__main__":
