@@ -23,7 +23,7 @@ def groups(conn: sa.Connection, now: datetime) -> dict[str, Group]:
     if not sizes:
         return {}
     moved, shares = segment_log.lately(conn, now - MONTH), _shares(conn)
-    made = dict(conn.execute(sa.select(n.name, n.made_at)).tuples().all())
+    made = {row.name: row.made_at for row in conn.execute(sa.select(n.name, n.made_at))}
     return {
         name: Group(people, moved.get(name, (0, 0))[0], (now - made[name]) / DAY, shares.get(name))
         for name, people in sizes.items()
