@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from journeys.fields import ID, Fields, read_text
 from journeys.node import Node
@@ -53,6 +53,7 @@ class Question:
     span: tuple[int, int] = (0, 10)
     low: str = ""
     high: str = ""
+    default: Any = None  # what counts for who has said nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +140,12 @@ def _of_attribute(page: Page, where: tuple[Node, Node], data: Data, fields: Fiel
         page.unknown("S112", said, f'a contact has no attribute "{said.raw}"', data.attributes)
         return None
     kind = fields.choice("kind", _MAY[declared.type], _BY_TYPE[declared.type])
-    text = fields.text("text") or said.raw.replace("_", " ").capitalize()
-    asked = Question(said.raw, text, cast("Kind", kind), attribute=True, private=declared.private or declared.sensitive)
-    return _built(page, node, fields, replace(asked, choices=_enumerated(declared)))
+    usual = "Time zone" if declared.type == "timezone" else said.raw.replace("_", " ").capitalize()
+    asked = Question(
+        said.raw, fields.text("text") or usual, cast("Kind", kind), attribute=True,
+        private=declared.private or declared.sensitive, choices=_enumerated(declared), default=declared.default,
+    )  # fmt: skip
+    return _built(page, node, fields, asked)
 
 
 def _enumerated(declared: Attribute) -> tuple[str, ...]:

@@ -151,8 +151,10 @@ class Consents:
         """Take in what is otherwise than before; a field that was emptied takes its value back."""
         asked = self.doors.facts.preferences
         before = attributes_of(conn, contact_id, {one.name for one in asked}) if asked else {}
+        usual = {one.name: one.default for one in asked}
         emptied = {one.name: None for one in asked if one.name in said.empty & before.keys() and not one.private}
-        told = {name: value for name, value in said.values.items() if before.get(name) != value} | emptied
+        told = {name: value for name, value in said.values.items() if before.get(name, usual[name]) != value}
+        told |= emptied
         if told:
             say(conn, contact_id, (PREFERENCES, told), self.doors.facts.trust, now)
 

@@ -29,13 +29,14 @@ button.plain{background:none;color:var(--ink);border-color:var(--line);font-weig
 a{color:var(--go)}:focus-visible{outline:3px solid var(--go);outline-offset:2px}
 dl{display:grid;grid-template-columns:auto 1fr;gap:.3rem 1rem;margin:1rem 0 0}dt{color:var(--soft)}dd{margin:0}
 code{font-size:.9375rem}
-fieldset+fieldset,.ask+.ask,fieldset.ask{margin-top:1.5rem}.ask>label{display:block;border:0;padding:0 0 .4rem}
-.ask legend,.ask>label{color:var(--ink);font-weight:600;margin-bottom:.2rem}.ask .soft{font-weight:400}
+fieldset+fieldset,.ask+.ask,fieldset.ask,fieldset+button{margin-top:1.5rem}
+div.ask>label{display:block;border:0;padding:0 0 .4rem}legend+.ask{margin-top:.6rem}
+.ask legend,div.ask>label{color:var(--ink);font-weight:600;margin-bottom:.2rem}.ask .soft{font-weight:400}
 .ask>input,textarea{font:inherit;inline-size:100%;block-size:auto;padding:.6rem .7rem;color:var(--ink);
-background:var(--page);border:1px solid var(--line);border-radius:9px}
-[aria-invalid]>label,.ask>[aria-invalid]{border-color:var(--bad)}.wrong{color:var(--bad);margin:.2rem 0 .5rem}
-.scale{display:flex;flex-wrap:wrap;gap:.35rem}
-.scale label{flex:1 0 2.4rem;flex-direction:column;gap:.2rem;padding:.45rem 0;border:1px solid var(--line);
+background:var(--page);border:1px solid var(--soft);border-radius:9px}
+[aria-invalid] label,.ask>[aria-invalid]{border-color:var(--bad)}.wrong{color:var(--bad);margin:.2rem 0 .5rem}
+.scale{display:grid;grid-template-columns:repeat(auto-fit,minmax(1.9rem,1fr));gap:.2rem}
+.scale label{flex-direction:column;gap:.2rem;padding:.45rem 0;border:1px solid var(--line);
 border-radius:9px}
 .scale label:has(:checked){border-color:var(--go);box-shadow:inset 0 0 0 1px var(--go)}
 .ends{display:flex;justify-content:space-between;margin:.35rem 0 0;color:var(--soft);font-size:.875rem}

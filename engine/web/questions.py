@@ -109,7 +109,7 @@ def shown(questions: Sequence[Question], values: Mapping[str, Any]) -> dict[str,
     """Return values as a form shows them; what is private is left out."""
     found: dict[str, Sequence[str]] = {}
     for one in questions:
-        value = values.get(one.name)
+        value = values.get(one.name, one.default)
         if value is None or one.private:
             continue
         several = value if isinstance(value, list) else [value]
