@@ -95,7 +95,8 @@ def replay(log: ContactLog, frame: Frame) -> list[Replayed]:
         name = row.journey if row else str(first.values.get("journey", ""))
         notes = (*again.notes, *((PARKED,) if row is not None and row.status == "parked" else ()))
         if difference is not None and name in again.unsure:
-            difference, notes = None, (*notes, UNSURE.format(run=run, at=difference.at))
+            notes = (*notes, UNSURE.format(run=run, at=difference.at))
+            difference = None
         answers.append(
             Replayed(
                 run, name, row.version if row else "",
