@@ -68,11 +68,12 @@ lock: $(READY)
 	@$(BIN)/uv pip compile --quiet pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-annotate --no-header -o requirements.lock
 
-# Advisory: asks the public index what is known of every locked version. Not a part of `make check`: CI must pass offline.
+# Asks the public index what is known of every locked version; fails where the index does not know one (a mirror, no
+# network): nothing that was not looked at is called sound. Not a part of `make check`, which must pass offline.
 audit: $(READY)
 	@[ -x $(VENV)/audit/bin/pip-audit ] || { $(BIN)/python -m venv $(VENV)/audit && $(VENV)/audit/bin/pip install --quiet pip-audit; } \
 		|| { rm -rf $(VENV)/audit; echo 'pip-audit cannot be installed: the package index does not answer; nothing was looked at' >&2; exit 1; }
-	@$(VENV)/audit/bin/pip-audit --require-hashes --disable-pip -r requirements.lock \
+	@$(VENV)/audit/bin/pip-audit --strict --require-hashes --disable-pip -r requirements.lock \
 		$(if $(SBOM),--format cyclonedx-json --output $(SBOM)) $(ARGS)
 
 clean:
