@@ -25,7 +25,7 @@ from engine.store.connect import reading, writing
 from engine.store.consenting import Digest
 from engine.store.erasing import Erased, Kept, with_merged
 from engine.store.sets import one_of
-from engine.store.tables import contacts
+from engine.store.tables import audit, contacts
 from journeys import Choose, Journey
 from journeys.project import Project
 
@@ -129,6 +129,15 @@ def copies(url: str) -> list[Path]:
         return []
     file = Path(str(address.database))
     return sorted(file.parent.glob(f"{file.name}.at-*"))
+
+
+def handed_out(store: sa.Engine) -> list[Path]:
+    """Return the files of exports and audiences that are still there: what is in them is not erased."""
+    with reading(store) as conn:
+        asked = sa.select(audit.c.detail).where(audit.c.what.in_(("table_exported", "audience_pushed")))
+        said = list(conn.execute(asked.order_by(audit.c.id)).scalars())
+    files = [name for one in said for name in (one.get("files") or [one.get("file", "stdout")]) if name != "stdout"]
+    return [path for name in dict.fromkeys(files) if (path := Path(name)).is_file()]
 
 
 def person_in(store: sa.Engine, id_: str) -> bool:

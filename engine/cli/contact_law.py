@@ -94,7 +94,7 @@ def erase(
         gathering.forget(project.root)
         session.note("rewriting the database's files ...") if scrub else None
         again = erasing.scrub(store) if scrub else "--no-scrub: the database's files were not rewritten"
-        copies = erasing.copies(session.url(project))
+        copies = [*erasing.copies(session.url(project)), *erasing.handed_out(store)]
     return _answer(done, missing, again, copies)
 
 
@@ -146,9 +146,11 @@ def _answer(done: Erased, missing: list[str], again: str | None, copies: list[Pa
     lines = [f"✓ {_people(done.people)} erased", *(f"  {line}" for line in columns(_rows(rows)))]
     lines += [f"  not here: {counted(len(missing), 'name')}, such as {missing[0]}"] if missing else []
     lines += [f"  do this again when nobody uses the store: {again}"] if again else []
-    lines += [f"  still in older backups: {', '.join(map(str, copies))}"] if copies else []
-    lines += ["  not in the store, so not touched: exports, logs of mail servers, mail that was delivered into folders"]
-    data = {"people": done.people, "rows": rows, "missing": missing, "scrubbed": again is None, "backups": copies}
+    lines += [f"  still in older backups and exports: {', '.join(map(str, copies))}"] if copies else []
+    lines += [
+        "  not in the store, so not touched: other copies, logs of mail servers, mail that was delivered into folders"
+    ]
+    data = {"people": done.people, "rows": rows, "missing": missing, "scrubbed": again is None, "copies": copies}
     return Answer(data, lines)
 
 

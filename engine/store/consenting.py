@@ -9,6 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from engine.store.alarms import hold
+from engine.store.campaign_tables import audiences, reservations
 from engine.store.law_tables import opens
 from engine.store.membership import look_again
 from engine.store.sets import insert_missing, one_of
@@ -74,6 +75,8 @@ def change_consents(conn: sa.Connection, changes: Sequence[ConsentChange], now: 
     unprofiled = [change.contact_id for change in known if change.topic == PROFILING and not change.granted]
     if unprofiled:  # what was worked out about them goes with their consent
         conn.execute(sa.delete(traits).where(one_of(traits.c.contact_id, unprofiled)))
+        conn.execute(sa.delete(reservations).where(one_of(reservations.c.contact_id, unprofiled)))
+        conn.execute(sa.update(audiences).where(one_of(audiences.c.contact_id, unprofiled)).values(reasons=[]))
         look_again(conn, unprofiled, now)
     untracked = [c.contact_id for c in known if not c.granted and not c.pending and not c.channel and c.topic in _SEEN]
     if untracked:
