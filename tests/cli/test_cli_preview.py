@@ -36,6 +36,25 @@ def test_a_preview_for_a_contact_takes_their_values_and_their_newest_event(peopl
     assert one["preheader"].startswith("3 items, €77.00")
 
 
+def test_a_preview_shows_real_products_and_the_block_of_a_segment(people: Path, sojourn: Run) -> None:
+    file = people / "templates" / "email" / "cart_social.mjml"
+    block = """<mj-section><mj-column><mj-text>{% if in_segment(lapsed_90d) %}come back{% else %}go on{% endif %}
+      {% for p in recommend(3) %}{{ p.name }}, {% endfor %}</mj-text></mj-column></mj-section><mj-section"""
+    file.write_text(file.read_text().replace("<mj-section", block, 1))
+    (people / "p.csv").write_text("sku,name,stock\nA1,Rain jacket,4\nA2,Day pack,0\n")
+    assert sojourn("product", "import", "p.csv").code == 0
+
+    def page(*more: str) -> str:
+        assert sojourn("preview", "email/cart_social", "-o", "page.html", *more).code == 0
+        return (people / "page.html").read_text()
+
+    known, invented = page("--contact", "lena@shop.example"), page("--segment", "lapsed_90d")
+    assert ("Rain jacket" in known, "Day pack" in known, "go on" in known) == (True, False, True)
+    assert ("Product 3" in invented, "come back" in invented) == (True, True)
+    wrong = sojourn("preview", "email/cart_social", "--segment", "lapsed")
+    assert (wrong.code, "did you mean lapsed_90d?" in wrong.err) == (4, True)
+
+
 def test_a_language_falls_back_step_by_step(shop: Path, sojourn: Run) -> None:
     plain = shop / "templates" / "email" / "welcome_hello.mjml"
     (plain.parent / "welcome_hello.de.mjml").write_text(

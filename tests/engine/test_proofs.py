@@ -74,6 +74,21 @@ OUT = '<a href="{{ unsubscribe_url }}">Unsubscribe</a>'
         (OUT + "{{ vars.colour }}", "T701", "error", 'there is no var "colour" of welcome'),
         (OUT + "{% if false %}{{ contact.nobody }}{% endif %}", "T701", "error", 'a contact has no attribute "nobody"'),
         (OUT + "{{ cart_url }}", "T701", "error", '"cart_url" is not known'),
+        (OUT + "{% if in_segment(lapsed) %}x{% endif %}", "T701", "error", 'there is no segment "lapsed" in data.yaml'),
+        (OUT + "{{ survey_url('nps') }}", "T701", "error", 'there is no survey "nps" in data.yaml'),
+        (OUT + "{{ recommend(entry.n) }}", "T700", "error", "recommend takes what is written out"),
+        (
+            OUT + "{{ recomend(3) }}",
+            "T700",
+            "error",
+            'a template cannot call functions; use a filter (did you mean "rec',
+        ),
+        (
+            OUT + "{% for p in recommend(3) %}{{ p.prize }}{% endfor %}",
+            "T707",
+            "warning",
+            'products usually have no "pr',
+        ),
     ],
 )
 def test_what_a_reader_would_mind_is_found(tmp_path: Path, body: str, code: str, severity: str, says: str) -> None:
@@ -88,11 +103,29 @@ def test_what_a_reader_would_mind_is_found(tmp_path: Path, body: str, code: str,
         '<img alt="" src="https://x.test/a.png" />',
         "{% for contact in [] %}{{ contact.anything }}{% endfor %}",
         "{{ contact.first_name | default('you') }}",
+        "{% for p in recommend(3) %}{{ p.name }}{{ p.price | money }}{{ p.colour }}{% endfor %}",
+        "{% if in_segment(lapsed_90d) and interest('tea') > 0.2 %}{{ top_interest }}{% endif %}",
         '<!-- <img src="http://x.test/a.png"> -->',
     ],
 )
 def test_what_is_well_is_left_alone(tmp_path: Path, body: str) -> None:
     assert _with(tmp_path, OUT + body) == []
+
+
+def test_a_message_that_recommends_from_nothing_is_found(tmp_path: Path) -> None:
+    shows = OUT + "{{ recommend(3) | length }}"
+    found = _with(tmp_path, shows, Facts(contacts=100, products=0))
+    assert [(one.code, one.says) for one in found] == [("W914", "there are no products: nothing is recommended here")]
+    data = tmp_path / "p" / "data.yaml"
+    data.write_text("".join(line for line in data.read_text().splitlines(True) if not line.startswith("buying")))
+    [problem] = proofs(load(tmp_path / "p", {}), Facts(contacts=100, products=9))
+    assert (problem.code, problem.severity) == ("T707", "warning")
+
+
+def test_a_segment_that_is_a_slip_comes_with_its_repair(tmp_path: Path) -> None:
+    [problem] = _with(tmp_path, OUT + "{% if in_segment(lapsed_90) %}x{% endif %}")
+    assert problem.label == 'did you mean "lapsed_90d"?'
+    assert [edit.text for edit in problem.fix] == ["lapsed_90d"]
 
 
 def test_an_unknown_attribute_comes_with_its_repair_and_the_share_without_a_value(tmp_path: Path) -> None:
