@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -47,14 +48,22 @@ def noon() -> str:
     return f"Etc/GMT{-ahead:+d}" if ahead else "Etc/GMT"
 
 
-@pytest.fixture
-def shop(tmp_path: Path, sojourn: Run, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project from the starter, as the current folder, awake at any hour."""
-    folder = tmp_path / "shop"
-    assert sojourn("init", folder).code == 0
+@pytest.fixture(scope="session")
+def new_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project from the starter, awake at any hour, made once."""
+    folder = tmp_path_factory.mktemp("new") / "shop"
+    assert main(["init", str(folder), "-q"]) == 0
     settings = folder / "sojourn.yaml"
     text = settings.read_text("utf-8").replace("Europe/Paris", noon())
     settings.write_text(text.replace("holdout: 2%", "holdout: 0%"), "utf-8")
+    return folder
+
+
+@pytest.fixture
+def shop(new_shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project of one's own as it is after `sojourn init`, as the current folder."""
+    folder = tmp_path / "shop"
+    shutil.copytree(new_shop, folder)
     monkeypatch.chdir(folder)
     return folder
 

@@ -92,9 +92,9 @@ def test_somebody_outside_is_told_why_with_file_and_line(lived, sojourn):
 
 def test_runs_come_out_the_same_from_the_command_line(lived, sojourn):
     root, drawn, _ = lived
-    said = sojourn("-C", root, "replay-run", "--last", "40")
+    said = sojourn("-C", root, "replay-run", "--last", "30")
     assert (said.code, said.err) == (0, "")
-    assert "40 runs: " in said.out
+    assert "30 runs: " in said.out
     assert "came out the same" in said.out
     one = sojourn("-C", root, "replay-run", drawn[-1], "--json").json["data"]
     assert (one["runs"], one["different"]) == (1, 0)

@@ -30,6 +30,8 @@ def lived(tmp_path_factory):
     """A shop whose people have lived through ten days, on a real store."""
     root = tmp_path_factory.mktemp("forecast") / "shop"
     assert main(["init", str(root), "-q"]) == 0
+    winback = root / "journeys/winback.yaml"  # who is in its segment already is let in, too
+    winback.write_text(winback.read_text("utf-8").replace("lapsed_90d, limit", "lapsed_90d, check: daily 06:00, limit"))
     definitions = load(root, os.environ)
     trial = Trial("cart_recovery", 70, 10, END - timedelta(days=10), 7)
     clock = SimulatedClock(trial.start)
