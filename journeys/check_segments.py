@@ -4,6 +4,7 @@ Rules
 - Counts decide: nothing is said without facts, nor about a segment that was never filled.
 - Too small: two halves of it, 30 days, 80 % power at 5 % (Lehr 1992) could not show even twice as many goals. Said only
   where all contacts together would be enough: a small shop has no larger groups.
+- An experiment is too small when 30 days of people who take part could not show half as many goals again.
 - Drifted: the population stability index of its share of all contacts, against the day it was filled, is over 0.25.
 """
 
@@ -29,7 +30,8 @@ def check_segments(data: Data, facts: Facts) -> list[Problem]:
     if not facts.known:
         return []
     known = {name: facts.segments[name] for name in data.segments if name in facts.segments}
-    return [*_too_small(data, facts, known), *_overlapping(data, facts, known), *_dead(data, facts, known)]
+    return [*_too_small(data, facts, known), *_overlapping(data, facts, known), *_dead(data, facts, known),
+            *_feeble(data, facts)]  # fmt: skip
 
 
 def lift(rate: float, people: float) -> float:
@@ -51,6 +53,28 @@ def _too_small(data: Data, facts: Facts, known: dict[str, Group]) -> Iterator[Pr
                 f"{shown:.0%} (at {rate:.1%} who reach a goal)"
             )
             yield warning("W920", data.segments[name].place, says, _wider(facts, name, known))
+
+
+def _feeble(data: Data, facts: Facts) -> Iterator[Problem]:
+    """W923: an experiment that could show nothing within a month."""
+    for one in data.experiments.values():
+        where = facts.segments if one.kind == "segments" else facts.traffic
+        if one.kind == "split" or not all(arm in where for arm in one.arms):
+            continue
+        if one.kind == "segments":
+            month = float(sum(facts.segments[arm].entered for arm in one.arms))
+            goals = [told.goal for told in facts.traffic.values() if told.goal]
+        else:
+            month = sum(facts.traffic[arm].month for arm in one.arms)
+            goals = [goal for arm in one.arms if (goal := facts.traffic[arm].goal)]
+        rate = min(max(mean(goals), 0.005), 0.5) if goals else GUESS
+        shown = detectable(rate, month * one.share, month * (1 - one.share)) / rate if month else 99.0
+        if shown > TWICE / 2:
+            says = (
+                f'about {month:,.0f} people a month take part in the experiment "{one.name}": the smallest lift that '
+                f"it could show in 30 days is {min(shown, 99):.0%} (at {rate:.1%} who reach a goal)"
+            )
+            yield warning("W923", one.place, says, "let it run longer, or compare what more people meet")
 
 
 def _wider(facts: Facts, name: str, known: dict[str, Group]) -> str:

@@ -20,7 +20,7 @@ ERRORS = _codes("""
     T700 T701 T702 T703
     D801
 """)
-COUNTED = _codes("W902 W905 W906 W908 W909 W910 W913 W914 W920 W921 W922")
+COUNTED = _codes("W902 W905 W906 W908 W909 W910 W913 W914 W920 W921 W922 W923")
 """Warnings that need the counts of the store: whether they are given differs from one store to the next."""
 
 WARNINGS = COUNTED | _codes("""

@@ -12,8 +12,10 @@ from scene import DAY, NOW, move, people
 from engine.experimenting import Result, result
 from engine.store.connect import reading, writing
 from engine.store.intake import NewContact, NewEvent, record
+from journeys.check_segments import check_segments
 from journeys.data_file import read_data
 from journeys.expression import Scope
+from journeys.facts import Facts, Group
 from journeys.page import Page
 from journeys.reader import read
 
@@ -104,3 +106,12 @@ def test_where_nothing_differs_it_cannot_be_told_and_few_are_too_early(store: sa
     with reading(store) as conn:
         none = result(conn, data()[0].experiments["rule"], {}, (NOW, UTC), NOW)
     assert none.versus[0].verdict.word == "too early"
+
+
+def test_lint_says_that_too_few_take_part_before_anybody_waits_for_it() -> None:
+    few = Facts(contacts=9000, segments={name: Group(200, 100, 90.0) for name in ("gold", "named", "rule")})
+    (said,) = [one for one in check_segments(data()[0], few) if one.code == "W923"]
+    assert (said.file, said.line) == ("data.yaml", 8)
+    assert "about 200 people a month" in said.says
+    many = Facts(contacts=9000, segments={name: Group(20_000, 20_000, 90.0) for name in ("gold", "named", "rule")})
+    assert not [one for one in check_segments(data()[0], many) if one.code == "W923"]
