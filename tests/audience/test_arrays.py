@@ -92,3 +92,12 @@ def test_an_empty_shop_has_arrays_too(tmp_path):
     )
     assert (made.people, made.lines, made.find(["a"]).tolist()) == (0, 0, [-1])
     assert shop().people == PEOPLE
+
+
+def test_what_is_no_amount_counts_as_none_and_a_number_can_name_a_product():
+    taker = Collector(Buying("order_placed", "total", "items"))
+    items = [{"sku": 7, "price": 10**400}, {"sku": "A", "price": True, "quantity": 3}, {"sku": "A", "price": 2.5}]
+    taker.orders([("a", 0, json.dumps({"total": 10**400, "items": items})), ("b", 0, '{"items": {}}')])
+    lines, visits = taker.rows()
+    assert (lines.money.tolist(), list(taker.skus)) == ([0, 0, 2.5], ["7", "A"])
+    assert visits.money.tolist() == [2.5, 0]
