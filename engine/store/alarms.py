@@ -48,8 +48,10 @@ def ring_each(conn: sa.Connection, dues: Iterable[tuple[str, datetime]]) -> None
 @lru_cache
 def _earlier(dialect: str) -> Upsert:
     insert = upsert(dialect, alarms)
-    earlier = sa.case((insert.excluded.due_at < alarms.c.due_at, insert.excluded.due_at), else_=alarms.c.due_at)
-    return insert.on_conflict_do_update(index_elements=["contact_id"], set_={"due_at": earlier})
+    sooner = insert.excluded.due_at < alarms.c.due_at  # else nothing is written; PostgreSQL locks the row all the same
+    return insert.on_conflict_do_update(
+        index_elements=["contact_id"], set_={"due_at": insert.excluded.due_at}, where=sooner
+    )
 
 
 def hold(conn: sa.Connection, contact_ids: Iterable[str]) -> None:
