@@ -20,7 +20,7 @@ from engine.core.gate import headroom
 from engine.core.look import Look
 from engine.core.model import Past
 from engine.core.policy import floored
-from engine.core.recency import faded, loss
+from engine.core.recency import faded, loss, signs_of
 from journeys import Repeat
 
 TEXT = """
@@ -311,3 +311,15 @@ def test_holdout_and_baseline_stick_to_the_person_and_the_random_slice_to_the_de
     every = Counter(group for found in groups.values() for group in found)
     assert every["holdout"] > 20
     assert every["baseline"] > 15
+
+
+@pytest.mark.parametrize(
+    ("event", "message", "names"),
+    [
+        ("clicked", "email/hello", ("clicked", "clicked email")),
+        ("clicked", None, ("clicked",)),
+        ("opened", "email/hello", ("opened",)),
+    ],
+)
+def test_a_click_stands_for_itself_and_for_its_channel(event, message, names):
+    assert signs_of(event, message) == names
