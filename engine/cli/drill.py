@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
+import signal
 import subprocess
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +20,7 @@ from engine.cli.answer import Answer, to_json
 from engine.cli.flags import WrongUse
 from engine.cli.progress import Bar
 from engine.cli.session import Session
+from engine.cli.stopping import INTERRUPTED
 from engine.cli.text import GREEN, RED, YELLOW, columns
 
 if TYPE_CHECKING:
@@ -51,11 +56,17 @@ def drill(
         wanted = chosen(run)
     except (KeyError, ValueError) as error:
         raise WrongUse(f"there is no drill {error.args[0]}; sojourn drill --list shows them") from None
-    ran = _run(session, wanted, (seed, scale, postgres))
+    ran: list[Ran] = []
+    with suppress(KeyboardInterrupt):
+        _run(session, wanted, (seed, scale, postgres), ran)
     data = _data(ran, seed, scale)
     report.write_text(json.dumps(json.loads(to_json(data)), indent=2) + "\n", encoding="utf-8")
     session.note(f"wrote {report}")
-    return Answer(data, _table(session, ran), code=0 if all(one.ok for one in ran) else 1)
+    lines = [*_table(session, ran), *_again(ran, seed, scale)]
+    if len(ran) < len(wanted):
+        session.note(f"interrupted after {len(ran)} of {len(wanted)}; nothing of the others is left")
+        return Answer(data, lines, code=INTERRUPTED)
+    return Answer(data, lines, code=0 if all(one.ok for one in ran) else 1)
 
 
 def _listed(drills: tuple[Drill, ...]) -> Answer:
@@ -66,20 +77,31 @@ def _listed(drills: tuple[Drill, ...]) -> Answer:
     return Answer({"drills": data}, columns(rows, right=(0, 2)))
 
 
-def _run(session: Session, wanted: list[Drill], how: tuple[int, float, str]) -> list[Ran]:
+def _run(session: Session, wanted: list[Drill], how: tuple[int, float, str], ran: list[Ran]) -> None:
     from engine.drill.catalogue import bench, run
     from engine.drill.drill import Ask
 
     seed, scale, postgres = how
-    ran = []
-    with bench(postgres) as has:
+    with _ended_in_order(), bench(postgres) as has:
         for one in wanted:
             session.note(f"drill {one.number}  {one.title}: {one.proves}")
             with session.bar(one.title) as bar:
                 ask = Ask(Path(), seed, scale, _teller(bar))
                 ran.append(run(one, ask, has))
             session.note(f"         {_verdict(ran[-1])} in {ran[-1].took:.1f} s")
-    return ran
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Take SIGTERM for a Ctrl-C: whatever was started is ended, whatever was laid is taken away."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals belong to the main thread
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _teller(bar: Bar) -> Callable[[str], None]:
@@ -110,11 +132,20 @@ def _table(session: Session, ran: list[Ran]) -> list[str]:
     return [lines[0], *painted, *failed, *skipped]
 
 
+def _again(ran: list[Ran], seed: int, scale: float) -> list[str]:
+    """Say how to run what failed again, and where to look."""
+    return [f"  {_words(one, seed, scale)}    its project lies in {one.folder}" for one in ran if not one.ok]
+
+
+def _words(one: Ran, seed: int, scale: float) -> str:
+    return f"sojourn drill --run {one.drill.number} --seed {seed} --scale {scale:g}"
+
+
 def _data(ran: list[Ran], seed: int, scale: float) -> dict[str, Any]:
     return {
         "at": datetime.now(UTC), "seed": seed, "scale": scale, "commit": _commit(), "machine": platform.platform(),
-        "python": platform.python_version(), "ok": all(one.ok for one in ran),
-        "drills": [_one(one) for one in ran],
+        "cores": os.cpu_count(), "python": platform.python_version(), "ok": bool(ran) and all(one.ok for one in ran),
+        "drills": [{**_one(one), "again": _words(one, seed, scale)} for one in ran],
     }  # fmt: skip
 
 
@@ -122,9 +153,10 @@ def _one(ran: Ran) -> dict[str, Any]:
     found = ran.found
     counts = {name: getattr(found, name) if found else None for name in NAMES}
     return {
-        "number": ran.drill.number, "title": ran.drill.title, "ok": ran.ok, "took": ran.took, **counts,
+        "number": ran.drill.number, "title": ran.drill.title, "ok": ran.ok, "took": ran.took, "cpu": ran.cpu, **counts,
         "scale": found.scale if found else "", "wrong": found.wrong if found else (),
         "figures": dict(found.figures) if found else {}, "skipped": ran.skipped, "broken": ran.broken,
+        "folder": ran.folder,
     }  # fmt: skip
 
 

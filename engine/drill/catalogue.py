@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import tempfile
 import time
 import traceback
@@ -17,65 +19,65 @@ from engine.drill.postgres import NoServer, Server, serve
 
 DRILLS = (
     Drill(1, "kill -9, hold", "killed at random moments: nothing lost, nothing twice, what is in doubt is listed",
-          40, "engine.drill.kills:hold"),
+          30, "engine.drill.kills:hold"),
     Drill(2, "kill -9, resend", "the same with on_unknown: resend: nothing lost, second copies only within the bound",
-          40, "engine.drill.kills:resend"),
+          30, "engine.drill.kills:resend"),
     Drill(3, "every crash point", "at every commit and every step on the wire: error, lost answer, end, hang",
-          60, "engine.drill.points:every"),
+          40, "engine.drill.points:every"),
     Drill(5, "workers on PostgreSQL", "several workers, killed and frozen past their lease: the same numbers",
-          60, "engine.drill.kills:workers", postgres=True),
+          35, "engine.drill.kills:workers", postgres=True),
     Drill(6, "PostgreSQL restarts", "the server crashes under them: the same numbers, no traceback",
-          60, "engine.drill.kills:restarts", postgres=True),
+          40, "engine.drill.kills:restarts", postgres=True),
     Drill(7, "two engines", "two engines on one store by mistake: every step once, and the second is told",
-          10, "engine.drill.stores:two_engines"),
+          4, "engine.drill.stores:two_engines"),
     Drill(8, "SIGTERM", "asked to stop at random moments: nothing is in doubt, in less than 10 s",
-          30, "engine.drill.kills:stopped"),
+          20, "engine.drill.kills:stopped"),
     Drill(9, "model and engine", "whatever is done in whatever order, the engine does what a page of Python says",
-          40, "engine.drill.machine:agrees"),
+          30, "engine.drill.machine:agrees"),
     Drill(11, "events told twice", "posts repeated and out of order, the server killed: acknowledged is there, once",
-          30, "engine.drill.arrivals:told_twice"),
+          20, "engine.drill.arrivals:told_twice"),
     Drill(12, "caps in a race", "journeys race for the same people, workers are killed: no window of a cap overrun",
-          30, "engine.drill.arrivals:racing"),
+          12, "engine.drill.arrivals:racing"),
     Drill(13, "poison", "contacts and templates that raise, loop or are huge: everybody else in the same pass",
-          5, "engine.drill.hostile:poison"),
+          3, "engine.drill.hostile:poison"),
     Drill(14, "a hostile mail server", "4xx, 5xx, hang-ups before and after, stalls, 421: every answer has one meaning",
-          30, "engine.drill.hostile:mail_server"),
+          5, "engine.drill.hostile:mail_server"),
     Drill(15, "downtime", "36 hours down: one message a person, within the rate",
-          10, "engine.drill.times:downtime"),
+          4, "engine.drill.times:downtime"),
     Drill(16, "clock changes", "every zone on every day when clocks change: 10 o'clock, daily, never in quiet hours",
-          60, "engine.drill.times:clock_changes"),
+          12, "engine.drill.times:clock_changes"),
     Drill(17, "unsubscribe race", "one click while the batch runs: from the answer on nothing more begins",
-          15, "engine.drill.goodbyes:race"),
+          20, "engine.drill.goodbyes:race"),
     Drill(18, "wrong clocks", "-1 h, +1 h, +400 d, frozen, two nodes 90 s apart: nothing twice, nobody stalls",
-          10, "engine.drill.times:wrong_clocks"),
+          4, "engine.drill.times:wrong_clocks"),
     Drill(19, "full disk", "no room before a claim, a commit, an answer: nothing leaves without a row, and it goes on",
-          10, "engine.drill.full:disk"),
+          12, "engine.drill.full:disk"),
     Drill(20, "locked store", "somebody else holds the lock: one clear line, nothing twice, then it goes on",
-          5, "engine.drill.stores:locked"),
+          4, "engine.drill.stores:locked"),
     Drill(21, "damaged store", "cut off, zeroed, garbage, empty, gone: refused by name, never made anew",
-          5, "engine.drill.stores:damaged"),
+          4, "engine.drill.stores:damaged"),
     Drill(22, "damaged models", "flips, cuts, garbage, wrong settings, injected options: every one refused",
-          10, "engine.drill.models:damage"),
+          3, "engine.drill.models:damage"),
     Drill(23, "push services", "every answer of a browser's service and of Firebase: one meaning, one request",
           10, "engine.drill.pushes:services"),
     Drill(24, "edits under people", "rename, delete, change, go back: refused with the count, or moved whole",
-          10, "engine.drill.edits:under_people"),
+          5, "engine.drill.edits:under_people"),
     Drill(25, "files as nobody writes them", "mutated journeys and bombs: told with line and column, never a traceback",
-          20, "engine.drill.files:mutated"),
+          7, "engine.drill.files:mutated"),
     Drill(26, "bytes of mails", "names of 13 scripts, tokens of any length: headers and lines as the standards say",
-          5, "engine.drill.mails:wire"),
+          4, "engine.drill.mails:wire"),
     Drill(27, "header injection", "hostile names, subjects, addresses: one recipient, no header added",
-          10, "engine.drill.mails:injection"),
+          8, "engine.drill.mails:injection"),
     Drill(28, "hostile templates", "escapes and bombs: none reaches anything, the slow is killed, the others go out",
           15, "engine.drill.templates:corpus"),
     Drill(30, "tokens", "guessed, changed, for something else, from before a rotation: only ours, in the same time",
           5, "engine.drill.guesses:tokens"),
     Drill(31, "scanners", "readers and machines follow links: told apart, and nobody is unsubscribed by a GET",
-          20, "engine.drill.scanners:traces"),
+          25, "engine.drill.scanners:traces"),
     Drill(32, "forged reports", "bounces and complaints: forged ones change nothing, genuine ones are understood",
-          5, "engine.drill.reports:heard"),
+          4, "engine.drill.reports:heard"),
     Drill(33, "erasure", "people are erased: no byte of them is left, and the reports still add up",
-          30, "engine.drill.erasure:erasure"),
+          15, "engine.drill.erasure:erasure"),
     Drill(34, "key rotation killed", "new keys, killed at random statements: every value opens at every moment",
           30, "engine.drill.keys:rotation"),
     Drill(35, "strangers with events", "keys, signatures, replays, clocks, sizes, slow senders: told, never a 500",
@@ -83,9 +85,9 @@ DRILLS = (
     Drill(36, "private addresses", "webhooks to our own network, in 60 ways of writing it: nobody is connected to",
           2, "engine.drill.reaching:ours"),
     Drill(37, "simulated weeks", "seeds: workers end and freeze, servers hang up, clocks jump: all is done in the end",
-          60, "engine.drill.simulation:seeds"),
+          45, "engine.drill.simulation:seeds"),
     Drill(39, "a copy put back", "copied while sending, put back later: what has gone out does not go out again",
-          10, "engine.drill.copies:restored"),
+          5, "engine.drill.copies:restored"),
 )  # fmt: skip
 
 
@@ -94,10 +96,12 @@ class Ran:
     """A drill that was run: what it found, or why it was not (`skipped`) or could not be (`broken`)."""
 
     drill: Drill
-    took: float  # seconds
+    took: float = 0.0  # seconds
     found: Found | None = None
     skipped: str = ""
     broken: str = ""
+    cpu: float = 0.0  # seconds, of its processes; those of a database server are not in it
+    folder: str = ""  # where the project of a drill that failed lies
 
     @property
     def ok(self) -> bool:
@@ -160,21 +164,34 @@ def bench(url: str = "") -> Iterator[Bench]:
 
 
 def run(drill: Drill, ask: Ask, has: Bench) -> Ran:
-    """Run one drill in a folder that is gone afterwards; whatever it raises is a finding."""
-    began = time.monotonic()
+    """Run one drill in a folder that is gone afterwards, unless it fails; whatever it raises is a finding."""
+    began, worked = time.monotonic(), _cpu()
+    folder = Path(tempfile.mkdtemp(prefix=f"drill-{drill.number}-"))
+    given = replace(ask, folder=folder, postgres=has.database, restart=None if has.url else has.restart)
+    kept = False
+    try:
+        what = _outcome(drill, given)
+        ran = replace(what, took=round(time.monotonic() - began, 1), cpu=round(_cpu() - worked, 1))
+        kept = not ran.ok
+        return replace(ran, folder=str(folder)) if kept else ran
+    finally:
+        if not kept:
+            shutil.rmtree(folder, ignore_errors=True)
 
-    def ran(**what: object) -> Ran:
-        return replace(Ran(drill, round(time.monotonic() - began, 1)), **what)  # type: ignore[arg-type]
 
-    with tempfile.TemporaryDirectory(prefix=f"drill-{drill.number}-") as folder:
-        restart = None if has.url else has.restart
-        given = replace(ask, folder=Path(folder), postgres=has.database, restart=restart)
-        try:
-            return ran(found=called(drill)(given))
-        except Skipped as why:
-            return ran(skipped=str(why))
-        except Exception as bug:  # noqa: BLE001 - a drill that cannot be finished has failed, the others go on
-            return ran(broken="".join(traceback.format_exception(bug))[-3000:])
+def _outcome(drill: Drill, ask: Ask) -> Ran:
+    try:
+        return Ran(drill, found=called(drill)(ask))
+    except Skipped as why:
+        return Ran(drill, skipped=str(why))
+    except Exception as bug:  # noqa: BLE001 - a drill that cannot be finished has failed, the others go on
+        return Ran(drill, broken="".join(traceback.format_exception(bug))[-3000:])
+
+
+def _cpu() -> float:
+    """Return the CPU seconds of this process and of all that it has waited for."""
+    spent = os.times()
+    return spent.user + spent.system + spent.children_user + spent.children_system
 
 
 def called(drill: Drill) -> Callable[[Ask], Found]:

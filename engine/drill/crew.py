@@ -84,15 +84,13 @@ class Crew:
 def crew(folder: Path) -> Iterator[Crew]:
     """Give a crew for a project; whoever is left at the end is killed."""
     command = [sys.executable, "-m", "engine.drill.worker"]
-    nursery = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603 - ours
+    nursery = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, process_group=0)  # noqa: S603 - ours; a Ctrl-C is meant for us
     found = Crew(folder, nursery)
     try:
         yield found
     finally:
-        for pid in list(found.pids):
-            with contextlib.suppress(ProcessLookupError, Stuck):
-                found.end(pid)
-        for pipe in (nursery.stdin, nursery.stdout):
+        for pipe in (nursery.stdin, nursery.stdout):  # it ends whom it has started when it hears no more
             if pipe is not None:
-                pipe.close()
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
         nursery.wait(10)

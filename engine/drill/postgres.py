@@ -85,7 +85,9 @@ class Server:
 
     def _begin(self) -> None:
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(self._command, stdout=log, stderr=log, cwd=self._home)  # noqa: S603
+            self._process = subprocess.Popen(  # noqa: S603
+                self._command, stdout=log, stderr=log, cwd=self._home, process_group=0
+            )  # a Ctrl-C is meant for us
         engine = sa.create_engine(self.url, poolclass=sa.NullPool)
         until = time.monotonic() + PATIENCE
         while True:

@@ -8,6 +8,8 @@ done; SIGTERM lets it finish what it has claimed. Leases are short, so that a su
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import signal
 import sys
@@ -26,6 +28,7 @@ from engine.store.connect import reading
 from engine.store.delivering import pending
 from engine.store.tables import alarms
 
+PR_SET_PDEATHSIG = 1
 PAUSE = 0.05  # seconds between looks at a store that has nothing to do
 SOON = 60.0  # seconds without a store before giving up
 
@@ -86,13 +89,20 @@ def _done(engine: Engine) -> bool:
 
 
 def fork() -> None:
-    """Fork workers as we are told, until nobody tells us anything any more."""
+    """Fork workers as we are told, until nobody tells us anything any more; whoever is left then is killed."""
     import engine.learner.vw  # noqa: F401, PLC0415 - slow to read, and every worker will need it
 
-    for line in sys.stdin:
-        word, *rest = line.rstrip("\n").split("\t")
-        sys.stdout.write(f"{_start(*rest) if word == 'start' else _ended(word, int(rest[0]))}\n")
-        sys.stdout.flush()
+    mine = set[int]()
+    with contextlib.suppress(BrokenPipeError):
+        for line in sys.stdin:
+            word, *rest = line.rstrip("\n").split("\t")
+            answer = str(_start(*rest)) if word == "start" else _ended(word, int(rest[0]))
+            mine.add(int(answer)) if word == "start" else mine.discard(int(rest[0]) if answer != "-" else 0)
+            sys.stdout.write(f"{answer}\n")
+            sys.stdout.flush()
+    for pid in mine:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
 
 
 def _start(folder: str, lease: str) -> int:
@@ -101,12 +111,19 @@ def _start(folder: str, lease: str) -> int:
         return pid
     code = 1
     try:
+        die_with_parent()
         os.close(0)
         code = serve(folder, lease[6:]) if lease.startswith("serve:") else main(folder, lease)
     except Exception:  # noqa: BLE001 - it ends here; whoever waits sees the code
         traceback.print_exc()
     finally:
         os._exit(code)
+
+
+def die_with_parent() -> None:
+    """Have the kernel end us when whoever started us is gone, however that happened (Linux: prctl(2))."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _ended(word: str, pid: int) -> str:
@@ -116,3 +133,4 @@ def _ended(word: str, pid: int) -> str:
 
 if __name__ == "__main__":
     fork()
+    os._exit(0)  # nobody reads what is still to be said

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -66,3 +72,34 @@ def test_only_what_was_asked_for_is_run_and_a_skipped_drill_is_said_aloud(drills
 def test_a_number_that_there_is_not_is_one_line(drills, capsys):
     assert main(["drill", "--run", "99"]) == 2
     assert "there is no drill 99" in capsys.readouterr().err
+
+
+def test_what_failed_says_how_to_run_it_again_and_where_it_lies(drills, capsys):
+    assert main(["drill", "--run", "1,2", "--seed", "7", "--scale", "0.5"]) == 1
+    said = capsys.readouterr().out
+    assert "sojourn drill --run 2 --seed 7 --scale 0.5" in said
+    good_, bad_ = json.loads((drills / "drill-report.json").read_text())["drills"]
+    assert (good_["folder"], bad_["folder"] in said, Path(bad_["folder"]).is_dir()) == ("", True, True)
+    Path(bad_["folder"]).rmdir()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are looked for in /proc")
+def test_ending_it_ends_every_process_it_has_started_and_leaves_no_folder(tmp_path):
+    command = [Path(sys.executable).with_name("sojourn"), "drill", "--run", "1", "--report", tmp_path / "r.json"]
+    here = {**os.environ, "TMPDIR": str(tmp_path)}
+    run = subprocess.Popen(command, env=here, stderr=subprocess.PIPE, text=True)
+    while not (nurseries := children(run.pid)) or not (workers := children(nurseries[0])):
+        assert run.poll() is None
+        time.sleep(0.02)
+    run.send_signal(signal.SIGTERM)
+    said = run.communicate(timeout=60)[1]
+    assert "interrupted after 0 of 1" in said
+    assert "Traceback" not in said
+    assert run.returncode == 130
+    assert [path.name for path in tmp_path.iterdir()] == ["r.json"]
+    assert not [pid for pid in (*nurseries, *workers) if Path(f"/proc/{pid}").exists()]
+
+
+def children(pid: int) -> list[int]:
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(one) for task in tasks for one in task.read_text().split()]
