@@ -29,7 +29,7 @@ from journeys.sequence import turns as sequence_turns
 
 POLL = timedelta(minutes=1)
 SINCE = ("days_since", "days_since_first")
-MOST = 16
+MOST = 25
 """Turns that are tried before one looks again."""
 
 Turns = Callable[[Scope], Iterable[datetime]]
