@@ -135,7 +135,7 @@ def _frame(top: Fields, project: Project, shelf: Shelf, name: str) -> _Frame:
     names = Names(data, vars={**shared.vars, **_vars(page, top.node_of("vars"), data_names=Names(data))})
     enter_node = top.node_of("enter")
     enter = read_enter(page, enter_node, name, names) if enter_node else None
-    enter = admitted(enter, name, names)
+    enter = admitted(page, enter, name, names)
     if "enter" not in top.values:
         at = (1, 1, len(page.line(1)) + 1)
         page.add("S103", at, "this journey has no `enter`: nobody would ever start it", helps=(NO_ENTER,))

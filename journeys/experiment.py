@@ -28,7 +28,7 @@ from journeys.person import draw
 from journeys.place import Place
 from journeys.problem import Problem
 from journeys.project import Data
-from journeys.spot import read_segment
+from journeys.spot import event_props, read_segment
 
 LOTS = 10_000
 WITHIN = timedelta(days=14)
@@ -117,13 +117,15 @@ def derived(page: Page, data: Data, experiments: Mapping[str, Experiment]) -> di
     return found
 
 
-def admitted(enter: Enter | None, journey: str, names: Names) -> Enter | None:
+def admitted(page: Page, enter: Enter | None, journey: str, names: Names) -> Enter | None:
     """Return the entry of a journey that experiments may split the people of."""
     for one in names.data.experiments.values():
         if enter is not None and one.kind == "journeys" and journey in one.arms:
             mine = one.condition(journey)
             source = f"({enter.guard.source}) and {mine}" if enter.guard else mine
-            guard, _ = parse(source, one.place, names, "flag")
+            event = event_props(names.data, enter.events) if enter.kind == "event" else None
+            guard, problems = parse(source, one.place, Names(names.data, event=event, vars=names.vars), "flag")
+            page.problems += problems  # none: what stands there was read before
             enter = replace(enter, guard=guard)
     return enter
 

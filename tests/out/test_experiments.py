@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -16,6 +17,7 @@ from journeys.check_segments import check_segments
 from journeys.data_file import read_data
 from journeys.expression import Scope
 from journeys.facts import Facts, Group
+from journeys.load import load
 from journeys.page import Page
 from journeys.reader import read
 
@@ -115,3 +117,29 @@ def test_lint_says_that_too_few_take_part_before_anybody_waits_for_it() -> None:
     assert "about 200 people a month" in said.says
     many = Facts(contacts=9000, segments={name: Group(20_000, 20_000, 90.0) for name in ("gold", "named", "rule")})
     assert not [one for one in check_segments(data()[0], many) if one.code == "W923"]
+
+
+def test_two_journeys_share_the_people_and_keep_their_own_conditions(tmp_path: Path) -> None:
+    (tmp_path / "journeys").mkdir()
+    (tmp_path / "templates" / "email").mkdir(parents=True)
+    (tmp_path / "sojourn.yaml").write_text(
+        "project: x\ntimezone: UTC\nstore: sqlite:///x.db\nchannels: {}\ntopics: {promo: {title: P}}\n"
+    )
+    arms = DATA[: DATA.index("  rule:")] + "  rule: {journeys: [a, b], share: 30%, goal: {event: order_placed}}\n"
+    (tmp_path / "data.yaml").write_text(arms)
+    for name, guard in (("a", ", if: event.total > 5 or event.total == 1"), ("b", "")):
+        (tmp_path / "journeys" / f"{name}.yaml").write_text(
+            f"journey: {name}\ntopic: promo\nenter: {{event: order_placed{guard}}}\nreenter: never\n"
+            "states: {one: {set: {contact.tier: gold}, then: exit}}\n"
+        )
+    found = load(tmp_path, {})
+    assert [one for one in found.problems if one.severity == "error"] == []
+    rule = data(arms)[0].experiments["rule"]
+    for id_ in map(str, range(40)):
+        for total in (1, 3, 9):
+            scope = Scope(NOW, UTC, event={"total": total}, who=id_)
+            enters = {name for name, one in found.journeys.items() if one.enter.guard and one.enter.guard.holds(scope)}
+            wanted = {rule.arm_of(id_)} - ({"a"} if total == 3 else set())
+            assert enters == wanted
+    (tmp_path / "journeys" / "b.yaml").unlink()
+    assert [one.code for one in load(tmp_path, {}).problems if one.severity == "error"] == ["R213"]
