@@ -90,7 +90,7 @@ def resend(ask: Ask) -> Found:
 
 
 def _killed(ask: Ask, *, resend: bool) -> Found:
-    count, kills = ask.some(2000, 40), ask.some(20, 8)
+    count, kills = ask.some(2000, 40), ask.some(20, 3)
     with laid(ask, count, resend=resend) as here:
         done, caught = 0, 0
         while done < kills and here.arrived < here.expected:
@@ -129,7 +129,7 @@ def _let_work(here: Field, ask: Ask, left: int) -> None:
 
 def stopped(ask: Ask) -> Found:
     """Drill 8: SIGTERM at random points leaves nothing in doubt."""
-    count, times = ask.some(1000, 40), ask.some(20, 8)
+    count, times = ask.some(1000, 40), ask.some(20, 3)
     slowest, codes = 0.0, set[int]()
     with laid(ask, count) as here:
         for n in range(times):
