@@ -45,7 +45,6 @@ check: lint test
 
 bench: $(READY)
 	@$(BIN)/python -m benchmarks.bench $(if $(JSON),--json) $(ARGS)
-	@$(BIN)/python -m benchmarks.intake $(if $(JSON),--json)
 
 reference: $(READY)
 	@$(BIN)/python -m journeys.reference > docs/reference.md

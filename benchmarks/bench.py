@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks import bare, bare_postgres, sink, whole, workers
+from benchmarks import bare, bare_postgres, intake, sink, whole, workers
 from benchmarks.processor import cpu_of
 from channels import dkim
 from engine.drill.postgres import NoServer, Server, serve
@@ -291,10 +291,17 @@ def _asked() -> argparse.Namespace:
     asked.add_argument("--sizes", type=int, nargs="*", default=SIZES, help=f"enrolled, of whom {DUE:,} are due")
     asked.add_argument("--workers", type=int, nargs="*", default=CREWS, help="processes on one store")
     asked.add_argument("--databases", nargs="+", default=["sqlite", "postgresql"], choices=["sqlite", "postgresql"])
+    asked.add_argument("--intake", type=int, default=40_000, help="events through the web doors; 0 = none")
     given = asked.parse_args()
     if given.contacts < 100 or given.contacts % 100 or min(given.sizes, default=DUE) < DUE:
         asked.error(f"--contacts is a multiple of 100, and --sizes are at least {DUE}")
     return given
+
+
+def _taken_in(given: argparse.Namespace, say: Callable[[str], None]) -> Iterator[intake.Figures]:
+    for figures in intake.measured(given.databases, given.intake - given.intake % 80):
+        say(intake.line(figures))
+        yield figures
 
 
 def main() -> None:
@@ -309,6 +316,9 @@ def main() -> None:
                 result[ground.store] = bench(ground, given.contacts, given.workers, say)
         if given.sizes:
             result["sizes"] = grown(Ground(port, Path(folder)), given.sizes, say)
+    if given.intake:
+        say(f"\n{intake.HEAD}")
+        result["intake"] = [asdict(one) for one in _taken_in(given, say)]
     if given.json:
         print(json.dumps(result, indent=2))
     else:
