@@ -202,7 +202,12 @@ BROKEN = [
         4,
         "did you mean mj-button",
     ),
-    ("a__mjml", "<!-- subject: s -->\n<mjml><mj-body>\n<mj-section>\n</mj-body></mjml>", 4, "<mj-section> (line 3) is still open"),
+    (
+        "a__mjml",
+        "<!-- subject: s -->\n<mjml><mj-body>\n<mj-section>\n</mj-body></mjml>",
+        4,
+        "<mj-section> (line 3) is still open",
+    ),
     ("a__mjml", "<!-- subject: s -->\n<mjml><mj-body>\n<mj-section>", 3, "never closed"),
     ("a__mjml", "<!--\nsubject: s\nsujet: x\n-->\n<mjml></mjml>", 3, 'unknown key "sujet"'),
     ("a__mjml", '<!--\nsubject: "{{ nope }}"\n-->\n<mjml><mj-body></mj-body></mjml>', 2, '"nope" is not known'),
