@@ -77,6 +77,7 @@ class Office:
 
     def restart(self) -> None:
         letters = Plain.__new__(Plain)
+        letters.renderer = None
         self.post = Post({"email": self.door}, letters, TERMS, Pacing(**self.pacing))  # type: ignore[arg-type]
 
     def queue(self, domain: str, count: int, **changes: object) -> None:
