@@ -11,6 +11,7 @@ from typing import Any
 
 from engine.cli.sheet import MOST_COLUMNS, Row
 from engine.errors import ConfigError
+from engine.store.columns import from_micros
 
 AT_ONCE = 2_000
 SUFFIXES = (".parquet", ".pq")
@@ -23,19 +24,27 @@ class Parquet:
     path: Path
     header: tuple[str, ...]
     lines: int  # its rows, and one for their names
+    zoned: frozenset[int] = frozenset()  # places of instants: read as microseconds, for more DuckDB wants pytz
     remark: str = "Parquet"
 
     def __iter__(self) -> Iterator[Row]:
         database = _database()
         try:
-            found = database.execute("SELECT * FROM read_parquet($1)", [str(self.path)])
+            asked = ", ".join(f"epoch_us(c{n})" if n in self.zoned else f"c{n}" for n in range(len(self.header)))
+            names = ", ".join(f"c{n}" for n in range(len(self.header)))
+            read = f"SELECT {asked} FROM read_parquet($1) AS file({names})"  # noqa: S608 - names of our own
+            found = database.execute(read, [str(self.path)])
             number = 0
             while rows := found.fetchmany(AT_ONCE):
                 for row in rows:
                     number += 1
-                    yield Row(number, tuple(_text(value) for value in row))
+                    yield Row(number, tuple(map(_text, map(self._value, range(len(row)), row))))
         finally:
             database.close()
+
+
+    def _value(self, place: int, value: Any) -> Any:
+        return from_micros(value) if place in self.zoned and value is not None else value
 
 
 def open_parquet(path: Path) -> Parquet:
@@ -55,7 +64,8 @@ def open_parquet(path: Path) -> Parquet:
         database.close()
     if len(described) > MOST_COLUMNS:
         raise ConfigError(f"{path} has {len(described)} columns; at most {MOST_COLUMNS}")
-    return Parquet(path, tuple(str(row[0]).strip() for row in described), int(count[0]) + 1)
+    zoned = frozenset(n for n, row in enumerate(described) if row[1] == "TIMESTAMP WITH TIME ZONE")
+    return Parquet(path, tuple(str(row[0]).strip() for row in described), int(count[0]) + 1, zoned)
 
 
 def _database() -> Any:

@@ -107,7 +107,7 @@ def test_people_and_events_come_from_parquet_and_wrong_rows_are_named(root, tmp_
     assert "nobody" in (tmp_path / "people.rejected.csv").read_text("utf-8")
     shown = answer(root, capsys, "contact", "show", "pia@x.test")
     assert (shown["attributes"]["age"], shown["said"][0]["source"]) == (41, "crm")
-    rows = "(VALUES ('pia@x.test', 'order_placed', TIMESTAMP '2026-01-02 10:00:00', 12.5), ('pia@x.test', 'no_such', NULL, 1)) t(contact, name, \"at\", total)"
+    rows = "(VALUES ('pia@x.test', 'order_placed', TIMESTAMPTZ '2026-01-02 10:00:00+01', 12.5), ('pia@x.test', 'no_such', NULL, 1)) t(contact, name, \"at\", total)"
     duckdb.sql(f"COPY (SELECT * FROM {rows}) TO '{visits}'")  # noqa: S608
     found = answer(root, capsys, "event", "import", str(visits))
     assert (found["accepted"], found["rejected"]) == (1, 1)
