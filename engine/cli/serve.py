@@ -58,7 +58,7 @@ def serve(
     runs = _cluster(session, definitions) if cluster else None
     # a stop waits for the messages of one claim: few enough to take seconds
     options = Options(limits=replace(Limits(), messages=100, lease=held))
-    says = "finishing what is under way (Ctrl-C again ends at once)"
+    says = '{"event": "stopping"}' if log == "json" else "finishing what is under way (Ctrl-C again ends at once)"
     with stopping(session, says) as ending, session.engine(definitions, options) as engine:
         wishes = Wishes(bind, span, not no_send)
         wishes = wishes if runs is None else replace(wishes, runs=runs(engine.store))
