@@ -42,7 +42,6 @@ class Parquet:
         finally:
             database.close()
 
-
     def _value(self, place: int, value: Any) -> Any:
         return from_micros(value) if place in self.zoned and value is not None else value
 
