@@ -10,6 +10,7 @@ import typer
 from engine.cli.answer import Answer
 from engine.cli.flags import WrongUse
 from engine.cli.session import Session
+from engine.cli.since import since_of
 from engine.cli.text import columns, moment, printable, short
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def audit(
     with session.store(project) as store, reading(store) as conn:
         if verify:
             return _verdict(check(conn, head or None))
-        rows = _rows(conn, _since(session, since), limit)
+        rows = _rows(conn, since_of(session, since), limit)
     zone = ZoneInfo(project.timezone)
     lines = list(
         columns(
@@ -72,24 +73,6 @@ def _verdict(found: Verdict) -> Answer:
             : 1 + bool(found.head)
         ],
     )
-
-
-def _since(session: Session, said: str) -> datetime | None:
-    """Return the instant of "2026-03-01" or "30d"."""
-    from datetime import UTC, datetime
-
-    from journeys import parse_span
-
-    if not said:
-        return None
-    span = parse_span(said)
-    if span is not None:
-        return session.now() - span
-    try:
-        at = datetime.fromisoformat(said)
-    except ValueError:
-        raise WrongUse(f'cannot read --since "{said}"; write 2026-03-01, or 30d') from None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _rows(conn: sa.Connection, since: datetime | None, limit: int) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
@@ -19,6 +19,7 @@ from engine.cli.flags import WrongUse
 from engine.cli.parquet import SUFFIXES, write_parquet
 from engine.cli.session import Session
 from engine.cli.sheet import harmless
+from engine.cli.since import since_of
 from engine.cli.text import counted
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def export(
     if addresses:
         roles.need_operator(session, project, "addresses in an export")
     with session.store(project) as store:
-        wish = _wish(session, definitions, (store, _since(session, since)), addresses=addresses)
+        wish = _wish(session, definitions, (store, since_of(session, since)), addresses=addresses)
         told = {"table": table, "file": str(output.expanduser().resolve()) if output else "stdout",
                 "since": since, "addresses": addresses, "raw": raw}  # fmt: skip
         with writing(store) as conn:
@@ -81,21 +82,6 @@ def _wish(session: Session, definitions: Any, where: tuple[sa.Engine, datetime |
     store, since = where
     del store
     return Wish(since, addresses, project.data, figures(project, definitions.journeys.values()), digest_of(project))
-
-
-def _since(session: Session, said: str) -> datetime | None:
-    from journeys import parse_span
-
-    if not said:
-        return None
-    span = parse_span(said)
-    if span is not None:
-        return session.now() - span
-    try:
-        at = datetime.fromisoformat(said)
-    except ValueError:
-        raise WrongUse(f'cannot read --since "{said}"; write 2026-03-01 or 30d') from None
-    return (at if at.tzinfo else at.astimezone()).astimezone(UTC)
 
 
 def _beating(rows: Iterator[list[Any]], bar: Bar) -> Iterator[list[Any]]:

@@ -184,6 +184,7 @@ def test_the_jobs_of_a_killed_process_are_done_by_another(queue: sa.Engine):
 
     with running(queue, {**idle(), "learn": Job(learn, SELDOM)}):
         until(learned.is_set)
+    assert learned.is_set()
 
 
 @pytest.mark.parametrize(
